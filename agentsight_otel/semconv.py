@@ -1,0 +1,281 @@
+"""Every attribute key, span kind, span name and enum value of the data contract, declared once.
+
+Keys that start with ``gen_ai.``, ``user.``, ``client.``, ``geo.``, ``deployment.`` and ``service.`` are
+OpenTelemetry semantic conventions (https://opentelemetry.io/docs/specs/semconv/). They are owned here as plain
+strings because the GenAI constants in ``opentelemetry-semantic-conventions`` are marked as moved. Keys that start
+with ``agentsight.`` are this product's own, the same strings that the AgentSight 0.1 SDK emits.
+"""
+
+from typing import Final
+
+# -- identity: on every span inside a conversation --------------------------------------------------------------
+
+CONVERSATION_ID: Final = "gen_ai.conversation.id"
+"""string. The conversation that the span belongs to. Source: GenAI semantic conventions."""
+
+CONVERSATION_DEVICE: Final = "agentsight.conversation.device"
+"""string, lower-cased: desktop, tablet, mobile; others are kept. Source: argument ``device``."""
+
+CONVERSATION_SOURCE: Final = "agentsight.conversation.source"
+"""string, lower-cased: web, whatsapp, viber, … Source: argument ``source``."""
+
+CONVERSATION_LANGUAGE: Final = "agentsight.conversation.language"
+"""string, BCP-47 tag. Source: argument ``language``."""
+
+CONVERSATION_NAME: Final = "agentsight.conversation.name"
+"""string. A title for people. Source: argument ``name``."""
+
+CONVERSATION_METADATA: Final = "agentsight.conversation.metadata"
+"""string, a JSON object. Source: argument ``metadata``."""
+
+USER_ID: Final = "user.id"
+"""string. The customer. Source: argument ``customer_id``; semantic conventions, user registry."""
+
+CLIENT_ADDRESS: Final = "client.address"
+"""string. The customer's IP address after the IP policy. Source: argument ``customer_ip_address``."""
+
+GEO_COUNTRY_ISO_CODE: Final = "geo.country.iso_code"
+"""string, ISO 3166-1 alpha-2. Source: geolocation of the full IP address."""
+
+GEO_REGION_ISO_CODE: Final = "geo.region.iso_code"
+"""string, ISO 3166-2. Source: geolocation of the full IP address."""
+
+GEO_LOCALITY_NAME: Final = "geo.locality.name"
+"""string, the city. Source: geolocation of the full IP address."""
+
+GEO_LOCATION_LAT: Final = "geo.location.lat"
+"""double, degrees (WGS84). Source: geolocation of the full IP address."""
+
+GEO_LOCATION_LON: Final = "geo.location.lon"
+"""double, degrees (WGS84). Source: geolocation of the full IP address."""
+
+DEPLOYMENT_ENVIRONMENT_NAME: Final = "deployment.environment.name"
+"""string. On a span: the conversation's own environment; on the resource: the deployment's."""
+
+SERVICE_NAME: Final = "service.name"
+"""string, resource attribute. The logical service that emits the spans."""
+
+# -- span kinds --------------------------------------------------------------------------------------------------
+
+SPAN_KIND: Final = "agentsight.span.kind"
+"""string, one of the ``KIND_*`` values below. What the span stands for."""
+
+KIND_CONVERSATION: Final = "conversation"
+"""Point in the life of a conversation: opened, started, ended, updated."""
+
+KIND_TURN: Final = "turn"
+"""One exchange, from the user's messages to the agent's replies."""
+
+KIND_TOOL: Final = "tool"
+"""One execution of a tool by the agent."""
+
+KIND_TASK: Final = "task"
+"""Internal work, not counted as a tool."""
+
+KIND_LLM: Final = "llm"
+"""One call of a language model."""
+
+KIND_BUTTON: Final = "button"
+"""The user pressed a button."""
+
+KIND_ATTACHMENT: Final = "attachment"
+"""Files were sent, by the user or the agent."""
+
+KIND_FEEDBACK: Final = "feedback"
+"""A rating of the conversation."""
+
+SPAN_KINDS: Final = (
+    KIND_CONVERSATION,
+    KIND_TURN,
+    KIND_TOOL,
+    KIND_TASK,
+    KIND_LLM,
+    KIND_BUTTON,
+    KIND_ATTACHMENT,
+    KIND_FEEDBACK,
+)
+"""All span kinds, in the contract's order."""
+
+# -- conversation spans ------------------------------------------------------------------------------------------
+
+SPAN_CONVERSATION_OPENED: Final = "conversation_opened"
+"""Span name: a visit; the chat was offered and nothing said yet."""
+
+SPAN_CONVERSATION_STARTED: Final = "conversation_started"
+"""Span name: the user started to interact (``get_or_create_conversation``)."""
+
+SPAN_CONVERSATION_ENDED: Final = "conversation_ended"
+"""Span name: the conversation was ended explicitly."""
+
+SPAN_METADATA_UPDATED: Final = "metadata_updated"
+"""Span name: the conversation's metadata changed."""
+
+SPAN_CONVERSATION_UPDATED: Final = "conversation_updated"
+"""Span name: other fields of the conversation changed (name, marked, deleted, …)."""
+
+CONVERSATION_ENDED: Final = "agentsight.conversation.ended"
+"""bool, true on ``conversation_ended``."""
+
+# -- turns and messages ------------------------------------------------------------------------------------------
+
+TURN_ID: Final = "agentsight.turn.id"
+"""string. Unique per turn; also on the spans inside the turn."""
+
+TURN_COMPLETE: Final = "agentsight.turn.complete"
+"""bool. Whether the turn ran to its end."""
+
+TURN_INCOMPLETE_REASON: Final = "agentsight.turn.incomplete_reason"
+"""string, one of the ``REASON_*`` values; only when the turn is incomplete."""
+
+REASON_ERROR: Final = "error"
+"""The turn ended by an exception."""
+
+REASON_ABANDONED: Final = "abandoned"
+"""The turn was left before its end: cancelled, closed early, or never drained."""
+
+REASON_DEADLINE: Final = "deadline"
+"""The turn ran into its deadline."""
+
+REASON_SHUTDOWN: Final = "shutdown"
+"""The process shut down while the turn was open."""
+
+INCOMPLETE_REASONS: Final = (REASON_ERROR, REASON_ABANDONED, REASON_DEADLINE, REASON_SHUTDOWN)
+"""All reasons why a turn can be incomplete."""
+
+EVENT_MESSAGE: Final = "agentsight.message"
+"""Span event name: one message from the user or the agent."""
+
+MESSAGE_SENDER: Final = "agentsight.message.sender"
+"""string, ``end_user`` or ``agent``."""
+
+SENDER_END_USER: Final = "end_user"
+"""The person who talks to the agent."""
+
+SENDER_AGENT: Final = "agent"
+"""The agent."""
+
+MESSAGE_CONTENT: Final = "agentsight.message.content"
+"""string. The text of the message."""
+
+MESSAGE_METADATA: Final = "agentsight.message.metadata"
+"""string, a JSON object."""
+
+# -- agent, tools, tasks, models ---------------------------------------------------------------------------------
+
+GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"
+"""string, one of the ``OPERATION_*`` values. Source: GenAI semantic conventions."""
+
+OPERATION_INVOKE_AGENT: Final = "invoke_agent"
+"""Operation of a turn; also the first word of its span name."""
+
+OPERATION_EXECUTE_TOOL: Final = "execute_tool"
+"""Operation of a tool call; also the first word of its span name."""
+
+OPERATION_CHAT: Final = "chat"
+"""Operation of a model call; also the first word of its span name."""
+
+GEN_AI_AGENT_NAME: Final = "gen_ai.agent.name"
+"""string. The agent that took the turn."""
+
+GEN_AI_TOOL_NAME: Final = "gen_ai.tool.name"
+"""string. The tool, as named to the model."""
+
+GEN_AI_TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
+"""string. The model's id of the call."""
+
+GEN_AI_TOOL_CALL_ARGUMENTS: Final = "gen_ai.tool.call.arguments"
+"""string, JSON. What the tool was called with."""
+
+GEN_AI_TOOL_CALL_RESULT: Final = "gen_ai.tool.call.result"
+"""string, JSON or text. What the tool returned."""
+
+ENTITY_NAME: Final = "agentsight.entity.name"
+"""string. The name of a task."""
+
+ERROR_TYPE: Final = "error.type"
+"""string. The exception's class, on a failed span. Source: semantic conventions, error registry."""
+
+# -- buttons, attachments, feedback ------------------------------------------------------------------------------
+
+BUTTON_EVENT: Final = "agentsight.button.event"
+"""string. What the button does."""
+
+BUTTON_LABEL: Final = "agentsight.button.label"
+"""string. What is written on it."""
+
+BUTTON_VALUE: Final = "agentsight.button.value"
+"""string. What it sends."""
+
+ATTACHMENT_SENDER: Final = "agentsight.attachment.sender"
+"""string, ``end_user`` or ``agent``."""
+
+ATTACHMENT_COUNT: Final = "agentsight.attachment.count"
+"""int. The number of files."""
+
+ATTACHMENT_FILES: Final = "agentsight.attachment.files"
+"""string, a JSON array of descriptors (name, type, size in bytes); never the bytes."""
+
+FEEDBACK_SENTIMENT: Final = "agentsight.feedback.sentiment"
+"""string, one of the ``SENTIMENTS``."""
+
+SENTIMENTS: Final = ("positive", "neutral", "negative")
+"""The values of ``agentsight.feedback.sentiment``."""
+
+FEEDBACK_COMMENT: Final = "agentsight.feedback.comment"
+"""string. The words that came with the rating."""
+
+FEEDBACK_SOURCE: Final = "agentsight.feedback.source"
+"""string, one of the ``FEEDBACK_SOURCES``. Who gave the feedback."""
+
+FEEDBACK_SOURCE_CUSTOMER: Final = "customer"
+"""The person who talked to the agent. Counts in the feedback metric, as does a missing source."""
+
+FEEDBACK_SOURCE_PLATFORM: Final = "platform"
+"""Somebody of the team that runs the agent. Stored, not counted."""
+
+FEEDBACK_SOURCES: Final = (FEEDBACK_SOURCE_CUSTOMER, FEEDBACK_SOURCE_PLATFORM)
+"""The values of ``agentsight.feedback.source``."""
+
+METADATA: Final = "agentsight.metadata"
+"""string, a JSON object. Free data on a feedback."""
+
+# -- accepted dialects: what other SDKs call the same things; first non-empty wins, left to right -----------------
+
+CONVERSATION_ID_KEYS: Final = (
+    CONVERSATION_ID,
+    "agentsight.conversation.id",
+    "session.id",
+    "traceloop.association.properties.session_id",
+)
+"""Where a conversation id may stand."""
+
+CUSTOMER_KEYS: Final = (
+    USER_ID,
+    "agentsight.conversation.customer_id",
+    "traceloop.association.properties.user_id",
+    "traceloop.association.properties.customer_id",
+)
+"""Where a customer may stand."""
+
+TOOL_NAME_KEYS: Final = (GEN_AI_TOOL_NAME, "agentsight.tool.name", "tool.name", "traceloop.entity.name")
+"""Where a tool's name may stand; the last only if ``traceloop.span.kind`` is ``tool``."""
+
+TOOL_CALL_MARKS: Final = (
+    (SPAN_KIND, KIND_TOOL),
+    (GEN_AI_OPERATION_NAME, OPERATION_EXECUTE_TOOL),
+    ("openinference.span.kind", "TOOL"),
+    ("traceloop.span.kind", "tool"),
+)
+"""Any of these key/value pairs makes a span a tool call."""
+
+CLIENT_ADDRESS_KEYS: Final = (CLIENT_ADDRESS, "agentsight.conversation.customer_ip")
+"""Where an IP address may stand."""
+
+COUNTRY_KEYS: Final = (GEO_COUNTRY_ISO_CODE, "geo.country_iso_code")
+"""Where a country may stand."""
+
+SPAN_ENVIRONMENT_KEYS: Final = (DEPLOYMENT_ENVIRONMENT_NAME, "agentsight.conversation.environment")
+"""Where an environment may stand on a span; tried before the resource."""
+
+RESOURCE_ENVIRONMENT_KEYS: Final = (DEPLOYMENT_ENVIRONMENT_NAME, "deployment.environment")
+"""Where an environment may stand on a resource."""
