@@ -87,4 +87,4 @@ ENGINE = MergeTree
 -- ClickHouse refuses an insert into more than 100, and a collector would then retry that batch for ever.
 PARTITION BY toYYYYMM(Timestamp, 'UTC') % 800
 ORDER BY (ConversationId, Timestamp)
-SETTINGS ttl_only_drop_parts = 1;
+SETTINGS merge_with_ttl_timeout = 86400;

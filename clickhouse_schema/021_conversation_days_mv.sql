@@ -4,7 +4,7 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.conversation_days_mv TO {datab
 WITH
     ms -> intDiv(ms - positiveModulo(ms, 86400000), 86400000) AS day_of,
     (ms, value) -> concat(reinterpretAsFixedString(byteSwap(bitXor(reinterpretAsUInt64(ms), 9223372036854775808))), value) AS stamped,
-    (ms, value) -> if(value = '', '\xFF', stamped(ms, value)) AS stamped_first,
+    (ms, value) -> if(value = '', unhex('FF'), stamped(ms, value)) AS stamped_first,
     (ms, value) -> if(value = '', '', stamped(ms, value)) AS stamped_last,
     ms -> fromUnixTimestamp64Milli(ms, 'UTC') AS time
 SELECT

@@ -5,7 +5,7 @@
 -- Read by: matching_conversations, conversations_v.
 CREATE OR REPLACE VIEW {database}.resolved_conversations AS
 WITH
-    stamp -> if(stamp = '\xFF', 'unknown', substring(stamp, 9)) AS or_unknown,
+    stamp -> if(stamp = unhex('FF'), 'unknown', substring(stamp, 9)) AS or_unknown,
     stamp -> substring(stamp, 9) AS or_empty
 SELECT
     conversation_key,

@@ -1,0 +1,25 @@
+"""Why an embedded ClickHouse cannot run."""
+
+
+class LocalClickHouseError(Exception):
+    """The embedded ClickHouse cannot run; the message says why and what to do."""
+
+
+class UnsupportedPlatform(LocalClickHouseError):
+    """chdb-core has no build for this platform."""
+
+
+class ChdbMissing(LocalClickHouseError):
+    """chdb-core is not installed, or too old."""
+
+
+class FolderInUse(LocalClickHouseError):
+    """Another embedded ClickHouse owns the data folder."""
+
+
+class PortTaken(LocalClickHouseError):
+    """Another program listens on the port."""
+
+
+class StartFailed(LocalClickHouseError):
+    """ClickHouse ended, or did not answer, while starting."""

@@ -1,0 +1,32 @@
+"""Real backends for every test that wants one. A backend that is missing is an error, never a skip."""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from agentsight_otel import clickhouse_url, schema
+from agentsight_otel.local import EmbeddedClickHouse
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedClickHouse]:
+    """One real ClickHouse for the test process."""
+    with EmbeddedClickHouse(tmp_path_factory.mktemp("clickhouse")) as server:
+        yield server
+
+
+@pytest.fixture
+def empty_url(clickhouse_server: EmbeddedClickHouse) -> Iterator[str]:
+    """The address of a database that does not exist yet; whatever the test makes of it is dropped."""
+    url = clickhouse_server.url(f"test_{secrets.token_hex(6)}")
+    yield url
+    with clickhouse_url.connect(url, database="default") as client:
+        client.command(f"DROP DATABASE IF EXISTS {clickhouse_url.parse(url).database} SYNC")
+
+
+@pytest.fixture
+def schema_url(empty_url: str) -> str:
+    """The address of a database with the schema applied and nothing in it."""
+    schema.apply(empty_url)
+    return empty_url
