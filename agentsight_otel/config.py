@@ -1,0 +1,193 @@
+"""Every setting, and the one place that reads the environment."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from agentsight_otel import clickhouse_url
+
+IPPolicy = Literal["full", "truncated", "dropped"]
+TracePer = Literal["conversation", "turn"]
+
+
+class SettingError(ValueError):
+    """A setting's value is wrong; the message names the setting, the value and what was expected."""
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("a non-empty text")
+    return value.strip()
+
+
+def _number(low: float, high: float) -> Callable[[object], float]:
+    def parse(value: object) -> float:
+        expected = ValueError(f"a number from {low:g} to {high:g}")
+        try:
+            number = float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            raise expected from None
+        if isinstance(value, bool) or not low <= number <= high:
+            raise expected
+        return number
+
+    return parse
+
+
+def _whole(low: int, high: int) -> Callable[[object], int]:
+    def parse(value: object) -> int:
+        expected = ValueError(f"a whole number from {low} to {high}")
+        try:
+            number = int(str(value))
+        except ValueError:
+            raise expected from None
+        if not low <= number <= high:
+            raise expected
+        return number
+
+    return parse
+
+
+def _choice(*choices: str) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        text = str(value).strip().lower()
+        if text not in choices:
+            raise ValueError("one of " + ", ".join(choices))
+        return text
+
+    return parse
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in ("1", "true", "yes", "on"):
+        return True
+    if text in ("0", "false", "no", "off"):
+        return False
+    raise ValueError("true or false")
+
+
+def _existing_file(value: object) -> str:
+    if not isinstance(value, (str, os.PathLike)) or not Path(value).expanduser().is_file():
+        raise ValueError("the path of an existing file")
+    return str(Path(value).expanduser())
+
+
+def _clickhouse_url(value: object) -> str:
+    try:
+        clickhouse_url.parse(str(value))
+    except ValueError as error:
+        raise SettingError(str(error)) from None
+    return str(value)
+
+
+def _setting(env: str, parse: Callable[[object], Any], default: Any, doc: str, *more_env: str) -> Any:
+    return dataclasses.field(
+        default=default, metadata={"env": (env, *more_env), "parse": parse, "doc": doc, "secret": env.endswith("_URL")}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What ``init()`` works with: arguments first, then the environment, then defaults."""
+
+    service_name: str | None = _setting(
+        "AGENTSIGHT_SERVICE_NAME",
+        _text,
+        None,
+        "The service that the spans come from (resource attribute service.name).",
+        "OTEL_SERVICE_NAME",
+    )
+    environment: str | None = _setting(
+        "AGENTSIGHT_ENVIRONMENT", _text, None, "The deployment (resource attribute deployment.environment.name)."
+    )
+    clickhouse_url: str | None = _setting(
+        "AGENTSIGHT_CLICKHOUSE_URL",
+        _clickhouse_url,
+        None,
+        "Write straight to this ClickHouse, http://user:password@host:port/database, instead of sending OTLP.",
+    )
+    geoip_database: str | None = _setting(
+        "AGENTSIGHT_GEOIP_DATABASE", _existing_file, None, "A MaxMind city or country database (.mmdb)."
+    )
+    ip_policy: IPPolicy = _setting(
+        "AGENTSIGHT_IP_POLICY",
+        _choice("full", "truncated", "dropped"),
+        "truncated",
+        "What is stored of customers' IP addresses: full, truncated (to /24 and /48) or dropped.",
+    )
+    trace_per: TracePer = _setting(
+        "AGENTSIGHT_TRACE_PER",
+        _choice("conversation", "turn"),
+        "conversation",
+        "One trace per conversation, or one per turn.",
+    )
+    sample_ratio: float = _setting(
+        "AGENTSIGHT_SAMPLE_RATIO", _number(0, 1), 1.0, "The share of conversations recorded; always whole ones."
+    )
+    max_value_bytes: int = _setting(
+        "AGENTSIGHT_MAX_VALUE_BYTES",
+        _whole(256, 16_777_216),
+        262_144,
+        "The longest message, argument or result in bytes; longer ones are cut, and say so.",
+    )
+    max_queue_spans: int = _setting(
+        "AGENTSIGHT_MAX_QUEUE_SPANS", _whole(1, 10_000_000), 50_000, "Finished spans kept while the backend is away."
+    )
+    max_queue_bytes: int = _setting(
+        "AGENTSIGHT_MAX_QUEUE_BYTES",
+        _whole(65_536, 17_179_869_184),
+        67_108_864,
+        "Memory for them in bytes, approximately.",
+    )
+    max_batch_spans: int = _setting(
+        "AGENTSIGHT_MAX_BATCH_SPANS", _whole(1, 100_000), 5_000, "The most spans sent at once."
+    )
+    schedule_delay_s: float = _setting(
+        "AGENTSIGHT_SCHEDULE_DELAY_S", _number(0.001, 3600), 1.0, "How long a finished span waits for company, in s."
+    )
+    export_timeout_s: float = _setting(
+        "AGENTSIGHT_EXPORT_TIMEOUT_S", _number(0.1, 3600), 60.0, "For one attempt to send a batch, in s."
+    )
+    shutdown_timeout_s: float = _setting(
+        "AGENTSIGHT_SHUTDOWN_TIMEOUT_S", _number(0, 3600), 15.0, "How long exit waits for the last spans, in s."
+    )
+    disabled: bool = _setting("OTEL_SDK_DISABLED", _flag, False, "Record nothing.")
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> "Settings":
+        """Settings from arguments and the environment.
+
+        Args:
+            environ: Default: ``os.environ``.
+            given: By field name; None counts as not given.
+
+        Raises:
+            SettingError: A value is wrong.
+        """
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        for field in dataclasses.fields(cls):
+            if given.get(field.name) is not None:
+                values[field.name] = _parsed(field, field.name, given[field.name])
+                continue
+            for env in field.metadata["env"]:
+                if environ.get(env, "").strip():
+                    values[field.name] = _parsed(field, env, environ[env])
+                    break
+        return cls(**values)
+
+
+def _parsed(field: "dataclasses.Field[Any]", name: str, value: object) -> Any:
+    try:
+        return field.metadata["parse"](value)
+    except SettingError as error:
+        raise SettingError(f"{name}: {error}") from None
+    except ValueError as error:
+        shown = "(a value)" if field.metadata["secret"] else repr(value)
+        raise SettingError(f"{name}: {shown}: expected {error}") from None

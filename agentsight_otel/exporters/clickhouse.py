@@ -1,0 +1,86 @@
+"""A SpanExporter that inserts into ``otel_traces`` over HTTP."""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from agentsight_otel import clickhouse_url
+from agentsight_otel.delivery import PermanentExportError
+from agentsight_otel.exporters.rows import COLUMNS, TABLE, span_to_row
+
+# Of ClickHouse's errors those that a repetition cannot cure: the data itself is refused.
+_REFUSING_CODES = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 190, 321, 349, 407, 636})
+_UNKNOWN_TABLE_CODE = 60
+
+
+class ClickHouseSpanExporter(SpanExporter):
+    """Writes spans straight into ClickHouse: the same rows as the collector's ClickHouse exporter.
+
+    It connects at the first export, and raises what went wrong: run it under ``DeliveryProcessor``, which batches,
+    retries and counts. A batch that was in fact stored before an answer was lost is sent again, and counts once: the
+    schema knows spans by their ids.
+
+    Args:
+        url: ``http://user:password@host:port/database``, or https.
+        timeout_s: For one insert, in seconds.
+
+    Raises:
+        ValueError: The URL is none.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = 60.0) -> None:
+        clickhouse_url.parse(url)
+        self._url = url
+        self._timeout_s = timeout_s
+        self._client: Any = None
+        self._lock = threading.Lock()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Inserts a batch.
+
+        Returns:
+            SUCCESS, once ClickHouse has acknowledged it.
+
+        Raises:
+            PermanentExportError: ClickHouse refuses the data, and would again.
+            ClickHouseConnectionError: It cannot be reached, refuses the login, or lacks the database or table; worth
+                another try.
+        """
+        rows = [span_to_row(span) for span in spans]
+        with self._lock:
+            if self._client is None:
+                self._client = clickhouse_url.connect(self._url, timeout_s=self._timeout_s)
+            try:
+                self._client.insert(TABLE, rows, column_names=list(COLUMNS), column_type_names=list(COLUMNS.values()))
+            except Exception as error:
+                raise self._explained(error) from error
+        return SpanExportResult.SUCCESS
+
+    def _explained(self, error: Exception) -> Exception:
+        code = clickhouse_url.error_code(error)
+        if code in _REFUSING_CODES or (code is None and isinstance(error, (TypeError, ValueError, OverflowError))):
+            return PermanentExportError(f"{type(error).__name__}: {error}"[:500])
+        if code == _UNKNOWN_TABLE_CODE:
+            where = clickhouse_url.parse(self._url)
+            return clickhouse_url.ClickHouseConnectionError(
+                f"database {where.database!r} has no table {TABLE}; run: agentsight-otel schema apply"
+                f" --clickhouse-url {where.redacted()}"
+            )
+        return error
+
+    def shutdown(self) -> None:
+        """Closes the connection, unless an insert is still using it."""
+        if self._lock.acquire(timeout=0.1):
+            try:
+                if self._client is not None:
+                    self._client.close()
+                    self._client = None
+            finally:
+                self._lock.release()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Nothing is kept back here."""
+        return True

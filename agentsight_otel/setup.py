@@ -1,0 +1,217 @@
+"""init, flush and shutdown."""
+
+import atexit
+import os
+import threading
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter
+
+from agentsight_otel import runtime, semconv, spans
+from agentsight_otel._guard import guard, say
+from agentsight_otel.config import SettingError, Settings
+from agentsight_otel.delivery import DeliveryProcessor
+from agentsight_otel.geo import Geolocator
+from agentsight_otel.identity import IdGenerator
+from agentsight_otel.processors import ConversationSampler, IdentityProcessor
+
+_lock = threading.Lock()
+_provider: TracerProvider | None = None
+_delivery: DeliveryProcessor | None = None
+_MAX_ATTRIBUTES = 1_024
+
+
+def init(
+    *,
+    service_name: str | None = None,
+    environment: str | None = None,
+    clickhouse_url: str | None = None,
+    span_exporter: SpanExporter | None = None,
+    geoip_database: str | None = None,
+    ip_policy: str | None = None,
+    trace_per: str | None = None,
+    sample_ratio: float | None = None,
+    resource_attributes: Mapping[str, str | bool | int | float] | None = None,
+    set_global: bool = True,
+    **more_settings: Any,
+) -> None:
+    """Starts recording. Call it once, when the process starts.
+
+    Spans go to ``span_exporter`` if given; else straight to ClickHouse if there is a ``clickhouse_url``; else by OTLP
+    as the standard OTEL_* variables say (http/protobuf to localhost:4318 unless told otherwise).
+
+    Args:
+        service_name: Resource attribute service.name. Default: AGENTSIGHT_SERVICE_NAME, OTEL_SERVICE_NAME.
+        environment: The deployment, production for example. Default: AGENTSIGHT_ENVIRONMENT.
+        clickhouse_url: ``http://user:password@host:port/database``. Default: AGENTSIGHT_CLICKHOUSE_URL.
+        span_exporter: Any OpenTelemetry span exporter.
+        geoip_database: A MaxMind .mmdb file. Default: AGENTSIGHT_GEOIP_DATABASE, else no geolocation.
+        ip_policy: full, truncated or dropped. Default: AGENTSIGHT_IP_POLICY, else truncated.
+        trace_per: conversation or turn. Default: AGENTSIGHT_TRACE_PER, else conversation.
+        sample_ratio: Share of the conversations recorded, 0 to 1. Default: AGENTSIGHT_SAMPLE_RATIO, else 1.
+        resource_attributes: More of them.
+        set_global: Make the tracer provider OpenTelemetry's global one if there is none yet, so that other
+            instrumentations' spans join the conversations. A global provider that is there already stays, and stamps
+            the conversations' identity on its spans.
+        more_settings: Any other field of ``agentsight_otel.config.Settings``.
+
+    Raises:
+        SettingError: A setting's value is wrong; the message names the setting, the value and what was expected.
+        TypeError: There is no such setting.
+    """
+    global _provider, _delivery
+    given = {
+        "service_name": service_name,
+        "environment": environment,
+        "clickhouse_url": clickhouse_url,
+        "geoip_database": geoip_database,
+        "ip_policy": ip_policy,
+        "trace_per": trace_per,
+        "sample_ratio": sample_ratio,
+        **more_settings,
+    }
+    unknown = sorted(set(given) - set(Settings.__dataclass_fields__))
+    if unknown:
+        raise TypeError(
+            f"init() has no setting {unknown[0]!r}; expected one of {', '.join(Settings.__dataclass_fields__)}"
+        )
+    settings = Settings.load(**given)
+    with _lock:
+        if _provider is not None:
+            say("init twice", "init() was called again; the first call stays in force until shutdown()")
+            return
+        if settings.disabled:
+            return
+        exporter = span_exporter or _exporter(settings)
+        geolocator = None
+        if settings.geoip_database:
+            try:
+                geolocator = Geolocator(settings.geoip_database)
+            except ValueError as error:
+                raise SettingError(str(error)) from None
+        _provider = _new_provider(settings, resource_attributes or {})
+        if exporter is not None:
+            _delivery = DeliveryProcessor(
+                exporter,
+                max_queue_spans=settings.max_queue_spans,
+                max_queue_bytes=settings.max_queue_bytes,
+                max_batch_spans=settings.max_batch_spans,
+                schedule_delay_s=settings.schedule_delay_s,
+                shutdown_timeout_s=settings.shutdown_timeout_s,
+            )
+            _provider.add_span_processor(_delivery)
+        if set_global:
+            _join_global(_provider)
+        tracer = _provider.get_tracer("agentsight_otel", version("agentsight-otel"))
+        runtime.use(runtime.Runtime(tracer, settings, geolocator))
+        atexit.register(shutdown)
+
+
+def flush(timeout_s: float = 30.0) -> bool:
+    """Sends what was recorded so far.
+
+    Returns:
+        True if the backend took all of it within ``timeout_s`` seconds; never raises.
+    """
+    with guard("flushing"):
+        delivery = _delivery
+        return delivery is None or delivery.force_flush(int(timeout_s * 1_000))
+    return False
+
+
+def shutdown() -> bool:
+    """Ends open turns as incomplete (reason shutdown), sends the rest and stops recording; ``init()`` may follow.
+
+    Takes at most about ``shutdown_timeout_s`` seconds. Runs at exit by itself. Never raises.
+
+    Returns:
+        True if nothing recorded since ``init()`` was lost.
+    """
+    global _provider, _delivery
+    with guard("shutting down"):
+        with _lock:
+            provider, delivery = _provider, _delivery
+            _provider = _delivery = None
+            if provider is None:
+                return True
+            spans.finish_open_turns(semconv.REASON_SHUTDOWN)
+            runtime.use(runtime.OFF)
+            atexit.unregister(shutdown)
+        provider.shutdown()
+        return delivery is None or delivery.dropped == 0
+    return False
+
+
+def is_enabled() -> bool:
+    """Whether spans are recorded: after ``init()``, before ``shutdown()``, and not with OTEL_SDK_DISABLED."""
+    return runtime.current().enabled
+
+
+def _new_provider(settings: Settings, resource_attributes: Mapping[str, Any]) -> TracerProvider:
+    attributes: dict[str, Any] = {
+        "telemetry.distro.name": "agentsight-otel",
+        "telemetry.distro.version": version("agentsight-otel"),
+        **resource_attributes,
+    }
+    if settings.service_name:
+        attributes[semconv.SERVICE_NAME] = settings.service_name
+    if settings.environment:
+        attributes[semconv.DEPLOYMENT_ENVIRONMENT_NAME] = settings.environment
+    provider = TracerProvider(
+        sampler=ConversationSampler(settings.sample_ratio),
+        resource=Resource.create(attributes),
+        id_generator=IdGenerator(),
+        # Messages are events, and a turn loses none of them.
+        span_limits=SpanLimits(max_events=SpanLimits.UNSET, max_span_attributes=_MAX_ATTRIBUTES),
+        shutdown_on_exit=False,
+    )
+    provider.add_span_processor(IdentityProcessor())
+    return provider
+
+
+def _join_global(provider: TracerProvider) -> None:
+    present = trace.get_tracer_provider()
+    if isinstance(present, trace.ProxyTracerProvider):
+        trace.set_tracer_provider(provider)
+    elif isinstance(present, TracerProvider):
+        present.add_span_processor(IdentityProcessor())
+
+
+def _exporter(settings: Settings) -> SpanExporter | None:
+    if settings.clickhouse_url:
+        from agentsight_otel.exporters import ClickHouseSpanExporter
+
+        return ClickHouseSpanExporter(settings.clickhouse_url, timeout_s=settings.export_timeout_s)
+    kind = os.environ.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
+    if kind == "none":
+        return None
+    if kind == "console":
+        return ConsoleSpanExporter()
+    if kind != "otlp":
+        raise SettingError(f"OTEL_TRACES_EXPORTER: {kind!r}: expected otlp, console or none; or init(span_exporter=…)")
+    return _otlp_exporter(settings)
+
+
+def _otlp_exporter(settings: Settings) -> SpanExporter:
+    protocol = "http/protobuf"
+    for name in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
+        if value := os.environ.get(name, "").strip():
+            if value not in ("grpc", "http/protobuf"):
+                raise SettingError(f"{name}: {value!r}: expected grpc or http/protobuf")
+            protocol = value
+            break
+    # The exporters' own 10 s give a collector that restarts no chance.
+    said = any(os.environ.get(f"OTEL_EXPORTER_OTLP{part}TIMEOUT") for part in ("_TRACES_", "_"))
+    timeout = None if said else int(settings.export_timeout_s)
+    if protocol == "grpc":
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
+
+        return GrpcExporter(timeout=timeout)
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
+
+    return HttpExporter(timeout=timeout)

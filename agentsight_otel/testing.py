@@ -1,0 +1,112 @@
+"""Test helpers: record spans in memory, with fixed ids and a clock that you set.
+
+with capture() as spans:
+    with agentsight.turn():
+        agentsight.user_message("Hi")
+assert spans.names() == ["invoke_agent"]
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from agentsight_otel import _guard, clock, identity, setup
+
+_FIRST_NS = 1_700_000_000_000_000_000
+
+
+class SteppingClock:
+    """A clock that moves a whole second whenever it is read.
+
+    Args:
+        start_ns: Its first time, ns since 1970.
+        step_ns: How far it moves, ns.
+    """
+
+    def __init__(self, start_ns: int = _FIRST_NS, step_ns: int = 1_000_000_000) -> None:
+        self.now_ns = start_ns - step_ns
+        self.step_ns = step_ns
+
+    def __call__(self) -> int:
+        """The next time, ns since 1970."""
+        self.now_ns += self.step_ns
+        return self.now_ns
+
+
+class Capture:
+    """What was recorded, in the order in which the spans ended."""
+
+    def __init__(self, exporter: InMemorySpanExporter) -> None:
+        self._exporter = exporter
+
+    @property
+    def finished(self) -> list[ReadableSpan]:
+        """OpenTelemetry's spans."""
+        setup.flush()
+        return list(self._exporter.get_finished_spans())
+
+    def names(self) -> list[str]:
+        """The spans' names."""
+        return [span.name for span in self.finished]
+
+    def named(self, name: str) -> ReadableSpan:
+        """The one span of that name.
+
+        Raises:
+            AssertionError: There is none, or more than one.
+        """
+        found = [span for span in self.finished if span.name == name]
+        assert len(found) == 1, f"expected one span {name!r}, found {self.names()}"
+        return found[0]
+
+    def tree(self) -> list[dict[str, Any]]:
+        """The spans as plain values, by start: name, attributes, messages, children; times in s since the first."""
+        spans = sorted(self.finished, key=lambda span: span.start_time or 0)
+        first_ns = spans[0].start_time or 0 if spans else 0
+        nodes: dict[int, dict[str, Any]] = {}
+        roots: list[dict[str, Any]] = []
+        for span in spans:
+            assert span.context is not None
+            node: dict[str, Any] = {
+                "name": span.name,
+                "start_s": ((span.start_time or 0) - first_ns) / 1e9,
+                "end_s": ((span.end_time or 0) - first_ns) / 1e9,
+                "status": span.status.status_code.name,
+                "attributes": dict(span.attributes or {}),
+                "events": [
+                    {"name": event.name, "at_s": (event.timestamp - first_ns) / 1e9, **dict(event.attributes or {})}
+                    for event in span.events
+                ],
+                "children": [],
+            }
+            nodes[span.context.span_id] = node
+            parent = nodes.get(span.parent.span_id) if span.parent else None
+            (roots if parent is None else parent["children"]).append(node)
+        return roots
+
+
+@contextmanager
+def capture(*, raise_errors: bool = True, fixed: bool = True, **settings: Any) -> Iterator[Capture]:
+    """Records into memory within the block, instead of wherever ``init()`` would send.
+
+    Args:
+        raise_errors: Let errors inside the instrumentation fail the test, instead of logging them.
+        fixed: Derive span ids from a counter, and let each reading of the clock be a second later.
+        settings: As for ``init()``.
+    """
+    setup.shutdown()
+    exporter = InMemorySpanExporter()
+    settings = {"set_global": False, "schedule_delay_s": 0.001, **settings}
+    setup.init(span_exporter=exporter, **settings)
+    before = _guard.raise_errors(raise_errors)
+    try:
+        ids = identity.derived_ids("agentsight_otel.testing") if fixed else nullcontext()
+        time = clock.use_clock(SteppingClock()) if fixed else nullcontext()
+        with ids, time:
+            yield Capture(exporter)
+    finally:
+        _guard.raise_errors(before)
+        setup.shutdown()
