@@ -53,14 +53,15 @@ class root_trace:
 @contextmanager
 def derived_ids(seed: str) -> Iterator[None]:
     """Gives spans started within the block the same ids whenever the same seed is used again."""
-    token = _derived.set(_span_ids(seed))
+    token = _derived.set(span_ids(seed))
     try:
         yield
     finally:
         _derived.reset(token)
 
 
-def _span_ids(seed: str) -> Iterator[int]:
+def span_ids(seed: str) -> Iterator[int]:
+    """The ids that ``derived_ids`` gives, in their order."""
     counter = 0
     while True:
         digest = hashlib.sha256(f"{seed}\x00{counter}".encode("utf-8", "replace")).digest()

@@ -1,7 +1,6 @@
 """What each kind of span sets at its start and end: one lifecycle, small subclasses."""
 
 import asyncio
-import uuid
 import weakref
 
 from opentelemetry import context as otel_context
@@ -107,7 +106,7 @@ class TurnSpan(AgentSpan):
     def __init__(
         self, name: str | None = None, *, agent: str | None = None, conversation: Conversation | None = None
     ) -> None:
-        self.id = uuid.uuid4().hex
+        self.id = ""
         self._incomplete: str | None = None
         called = agent or name
         super().__init__(
@@ -116,12 +115,13 @@ class TurnSpan(AgentSpan):
             {
                 semconv.GEN_AI_OPERATION_NAME: semconv.OPERATION_INVOKE_AGENT,
                 semconv.GEN_AI_AGENT_NAME: agent or "",
-                semconv.TURN_ID: self.id,
             },
             conversation=conversation,
             root=True,
         )
         with guard("starting a turn"):
+            self.id = trace.format_span_id(self.span.get_span_context().span_id)
+            self.span.set_attribute(semconv.TURN_ID, self.id)
             self._context = context.with_turn(self, self._context)
             if self._runtime.enabled:
                 _open_turns.add(self)
@@ -226,7 +226,9 @@ def point(
     kind: str, name: str, attributes: Attributes, *, conversation: Conversation | None = None, root: bool = False
 ) -> None:
     """A span that begins and ends at once."""
-    AgentSpan(kind, name, attributes, conversation=conversation, root=root).finish()
+    now_ns = clock.now_ns()
+    with clock.use_clock(lambda: now_ns):
+        AgentSpan(kind, name, attributes, conversation=conversation, root=root).finish()
 
 
 def message(sender: str, content: object, metadata: object = None) -> None:

@@ -1,0 +1,163 @@
+"""The 15 metric views, asked for one window and its filters."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from agentsight_otel import clickhouse_url, schema
+
+METRICS = (
+    "metric_total_messages",
+    "metric_total_conversations",
+    "metric_agent_response_time",
+    "metric_peak_hours",
+    "metric_daily_overview",
+    "metric_conversation_duration",
+    "metric_tool_usage",
+    "metric_world_map",
+    "metric_device_usage",
+    "metric_individual_users",
+    "metric_source",
+    "metric_language",
+    "metric_human_escalation",
+    "metric_conversation_feedback",
+    "metric_unique_interaction",
+)
+"""The metric views, in the contract's order."""
+
+FILTERS = ("service", "environment", "device", "source", "language", "country")
+"""What conversations can be filtered by, in the views' order."""
+
+_CONCURRENT_QUERIES = 4
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Window:
+    """What is asked for.
+
+    Attributes:
+        start: The first instant, with a time zone; milliseconds count.
+        end: The instant after the last.
+        timezone: IANA name; decides what a day and an hour are.
+        filters: By name, the values wanted; none = all.
+    """
+
+    start: datetime
+    end: datetime
+    timezone: str = "UTC"
+    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise ValueError("a window's start and end need a time zone")
+        if self.end <= self.start:
+            raise ValueError(f"from {self.start.isoformat()} to {self.end.isoformat()}: expected from before to")
+        check_timezone(self.timezone)
+        for name in self.filters:
+            if name not in FILTERS:
+                raise ValueError(f"filter {name!r}: expected one of {', '.join(FILTERS)}")
+
+    def before(self) -> "Window":
+        """The window of the same length that ends where this one starts."""
+        return Window(self.start - (self.end - self.start), self.start, self.timezone, self.filters)
+
+
+@dataclass(frozen=True)
+class Report:
+    """All 15 metrics of a window and of the one before.
+
+    Attributes:
+        window: What was asked for.
+        metrics: Rows by view; a row is keyed by the view's columns.
+        previous: The same for the window before.
+    """
+
+    window: Window
+    metrics: dict[str, Rows]
+    previous: dict[str, Rows]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values: times and days in ISO 8601."""
+        return {
+            "from": _iso(self.window.start),
+            "to": _iso(self.window.end),
+            "timezone": self.window.timezone,
+            "filters": {name: list(self.window.filters.get(name, ())) for name in FILTERS},
+            "metrics": {view: [_plain(row) for row in rows] for view, rows in self.metrics.items()},
+            "previous": {view: [_plain(row) for row in rows] for view, rows in self.previous.items()},
+        }
+
+
+def check_timezone(name: str) -> None:
+    """Makes sure that there is such a time zone.
+
+    Raises:
+        ValueError: There is none.
+    """
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"timezone {name!r}: expected an IANA name such as UTC or Europe/Athens") from None
+
+
+def fetch(url: str, window: Window) -> Report:
+    """All 15 metrics of a window and of the one before it.
+
+    Raises:
+        SchemaNotApplied, SchemaNewer: The database does not have this version's views.
+        ClickHouseConnectionError: ClickHouse cannot be reached, or refuses the login.
+    """
+    schema.check(url)
+    asked = [(part, view) for part in (window, window.before()) for view in METRICS]
+    with (
+        clickhouse_url.connect(url) as client,
+        ThreadPoolExecutor(_CONCURRENT_QUERIES, "agentsight-metrics") as threads,
+    ):
+        answers = list(threads.map(lambda question: query(client, question[1], question[0]), asked))
+    return Report(
+        window, dict(zip(METRICS, answers, strict=False)), dict(zip(METRICS, answers[len(METRICS) :], strict=True))
+    )
+
+
+def query(client: Any, view: str, window: Window) -> Rows:
+    """One metric's rows, keyed by the view's columns.
+
+    Args:
+        client: A clickhouse-connect client in the database with the views.
+        view: One of ``METRICS``.
+        window: What is asked for.
+
+    Raises:
+        ValueError: There is no such view.
+    """
+    if view not in METRICS:
+        raise ValueError(f"metric view {view!r}: expected one of {', '.join(METRICS)}")
+    filters = ", ".join(f"{name}={{filter_{name}:Array(String)}}" for name in FILTERS)
+    result = client.query(
+        f"SELECT * FROM {view}(from={{window_from:Int64}}, to={{window_to:Int64}},"
+        f" timezone={{window_timezone:String}}, {filters})",
+        parameters={
+            "window_from": _milliseconds(window.start),
+            "window_to": _milliseconds(window.end),
+            "window_timezone": window.timezone,
+            **{f"filter_{name}": list(window.filters.get(name, ())) for name in FILTERS},
+        },
+    )
+    return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+
+
+def _milliseconds(instant: datetime) -> int:
+    return (instant - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(milliseconds=1)
+
+
+def _iso(instant: datetime) -> str:
+    return instant.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {column: value.isoformat() if isinstance(value, date) else value for column, value in row.items()}
