@@ -118,6 +118,20 @@ class EmbeddedClickHouse:
         """Stops it."""
         self.stop()
 
+    @classmethod
+    def running(cls, home: str | Path) -> "EmbeddedClickHouse | None":
+        """The server that another process runs on a data folder, to connect to; None where there is none."""
+        found = cls(home)
+        if not (found.home / "ports.tsv").exists():
+            return None
+        try:
+            _locked(found.home).close()
+        except FolderInUse:
+            found.password = (found.home / "password").read_text().strip()
+            found.http_port, found.tcp_port = map(int, (found.home / "ports.tsv").read_text().split())
+            return found
+        return None
+
     def _password(self) -> str:
         file = self.home / "password"
         if self.password:

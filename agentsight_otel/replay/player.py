@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import agentsight_otel as agentsight
 from agentsight_otel import clickhouse_url, clock, identity, schema
@@ -174,19 +175,16 @@ class _SetClock:
 def _play_one(transcript: Transcript, start_ns: int) -> None:
     now = _SetClock(start_ns)
     offsets = offsets_ns(transcript)
-    given = dict(transcript.description)
-    description = {**given, "customer_ip_address": given.pop("ip", None), "metadata": transcript.metadata}
-    description.pop("ip", None)
+    spoken = [message.role for message in transcript.messages if message.role in ("user", "assistant")]
     users = [offset for offset, message in zip(offsets, transcript.messages, strict=True) if message.role == "user"]
+    description: dict[str, Any] = {**transcript.description, "metadata": transcript.metadata}
+    description["customer_ip_address"] = description.pop("ip", None)
     with clock.use_clock(now), agentsight.conversation(transcript.conversation_id):
+        if not users or spoken[0] != "user":
+            agentsight.initialize_conversation(transcript.conversation_id, **description)
         if users:
-            if offsets[0] < users[0] or not transcript.messages[0].role == "user":
-                now.now_ns = start_ns + min(offsets)
-                agentsight.initialize_conversation(transcript.conversation_id, **description)
             now.now_ns = start_ns + users[0]
             agentsight.get_or_create_conversation(transcript.conversation_id, **description)
-        else:
-            agentsight.initialize_conversation(transcript.conversation_id, **description)
         timed = list(zip(transcript.messages, (start_ns + offset for offset in offsets), strict=True))
         for turn in _turns(timed):
             _play_turn(turn, now)

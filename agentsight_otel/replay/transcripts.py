@@ -171,7 +171,8 @@ def _content(value: Any, where: str) -> str:
 def _tool_call(value: Any, where: str) -> ToolCall:
     if not isinstance(value, dict):
         raise ValueError(f"{where}: {_shown(value)}: expected an object")
-    called = value.get("function") if isinstance(value.get("function"), dict) else value
+    nested = value.get("function")
+    called = nested if isinstance(nested, dict) else value
     name = called.get("name")
     if not isinstance(name, str) or not name:
         raise ValueError(f"{where}.name: {_shown(name)}: expected the name of a tool")

@@ -1,0 +1,18 @@
+"""The command ``agentsight-otel``, also ``python -m agentsight_otel``."""
+
+import sys
+
+
+def main() -> None:
+    """Runs the command line; says what to install where its libraries are missing."""
+    try:
+        from agentsight_otel import cli
+    except ModuleNotFoundError as error:
+        if error.name in ("click", "rich", "clickhouse_connect"):
+            sys.exit(f"agentsight-otel needs {error.name}; run: pip install 'agentsight-otel[local]'")
+        raise
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()
