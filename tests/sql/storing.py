@@ -1,0 +1,82 @@
+"""Inserts spans as a writer of ``otel_traces`` does, and asks the views."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from agentsight_otel.exporters.rows import COLUMNS
+from agentsight_otel.metrics import METRICS
+from tests.sql.model import FILTERS, Ask, Span
+
+DERIVED_TABLES = ("otel_traces", "conversation_days", "tool_calls", "feedback")
+
+
+def insert(client: Any, spans: Iterable[Span]) -> None:
+    rows = [
+        [
+            span.start_ns,
+            span.trace_id,
+            span.span_id,
+            "",
+            "",
+            span.name,
+            "Internal",
+            span.service,
+            span.resource,
+            "",
+            "",
+            span.attributes,
+            span.duration_ns,
+            span.status,
+            "",
+            [event.at_ns for event in span.events],
+            [event.name for event in span.events],
+            [event.attributes for event in span.events],
+            [],
+            [],
+            [],
+            [],
+        ]
+        for span in spans
+    ]
+    if rows:
+        client.insert("otel_traces", rows, column_names=list(COLUMNS), column_type_names=list(COLUMNS.values()))
+
+
+def empty(client: Any) -> None:
+    for table in DERIVED_TABLES:
+        client.command(f"TRUNCATE TABLE {table}")
+
+
+def call(view: str, ask: Ask) -> tuple[str, dict[str, Any]]:
+    filters = ", ".join(f"{name}={{f_{name}:Array(String)}}" for name in FILTERS)
+    return (
+        f"SELECT * FROM {view}(from={{a:Int64}}, to={{b:Int64}}, timezone={{z:String}}, {filters})",
+        {
+            "a": ask.start_ms,
+            "b": ask.end_ms,
+            "z": ask.timezone,
+            **{f"f_{name}": ask.filters.get(name, []) for name in FILTERS},
+        },
+    )
+
+
+def ask_view(client: Any, view: str, ask: Ask) -> list[tuple[Any, ...]]:
+    sql, parameters = call(view, ask)
+    return [tuple(row) for row in client.query(sql, parameters=parameters).result_rows]
+
+
+def assert_views_agree(client: Any, expected: dict[str, list[tuple[Any, ...]]], ask: Ask) -> int:
+    """Compares every view with the model; returns the number of comparisons."""
+    for view in METRICS:
+        found = ask_view(client, view, ask)
+        wanted = [tuple(row) for row in expected[view]]
+        assert len(found) == len(wanted), (view, ask, found, wanted)
+        for found_row, wanted_row in zip(found, wanted, strict=True):
+            for found_value, wanted_value in zip(found_row, wanted_row, strict=True):
+                if isinstance(wanted_value, float):
+                    assert found_value == pytest.approx(wanted_value, rel=1e-9, abs=1e-9), (view, ask)
+                else:
+                    assert found_value == wanted_value, (view, ask, found_row, wanted_row)
+    return len(METRICS)
