@@ -69,7 +69,8 @@ def _plain(value: object, budget: _Budget, depth: int) -> Any:
         for key, member in list(value.items()):
             if budget.left <= 0:
                 break
-            members[_plain(_described(key), budget, depth)] = _plain(member, budget, depth + 1)
+            name = _plain(_described(key), budget, depth)
+            members[name] = _plain(member, budget, depth + 1)
         return members
     items = []
     for item in list(value):  # type: ignore[call-overload]

@@ -8,6 +8,7 @@ import base64
 import json
 import math
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -144,9 +145,8 @@ def _number(value: float) -> str:
     if 1e-6 <= abs(value) < 1e21:
         if not exponent:
             return digits.removesuffix(".0")
-        # repr() turns to exponents earlier than Go does.
-        decimals = max(len(digits.partition(".")[2]) - int(exponent), 0)
-        return f"{value:.{decimals}f}"
+        # repr() turns to exponents earlier than Go does; the digits are the same.
+        return format(Decimal(repr(value)), "f")
     if not exponent:
         digits, _, exponent = f"{value:e}".partition("e")
     return f"{digits.removesuffix('.0')}e{'-' if int(exponent) < 0 else '+'}{abs(int(exponent))}"
