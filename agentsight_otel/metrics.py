@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agentsight_otel import clickhouse_url, schema
+from agentsight_otel import clickhouse_client, schema
 
 METRICS = (
     "metric_total_messages",
@@ -115,7 +115,7 @@ def fetch(url: str, window: Window) -> Report:
     schema.check(url)
     asked = [(part, view) for part in (window, window.before()) for view in METRICS]
     with (
-        clickhouse_url.connect(url) as client,
+        clickhouse_client.connect(url) as client,
         ThreadPoolExecutor(_CONCURRENT_QUERIES, "agentsight-metrics") as threads,
     ):
         answers = list(threads.map(lambda question: query(client, question[1], question[0]), asked))
@@ -139,11 +139,11 @@ def query(client: Any, view: str, window: Window) -> Rows:
         raise ValueError(f"metric view {view!r}: expected one of {', '.join(METRICS)}")
     filters = ", ".join(f"{name}={{filter_{name}:Array(String)}}" for name in FILTERS)
     result = client.query(
-        f"SELECT * FROM {view}(from={{window_from:Int64}}, to={{window_to:Int64}},"
+        f"SELECT * FROM {view}(from={{window_from:String}}, to={{window_to:String}},"
         f" timezone={{window_timezone:String}}, {filters})",
         parameters={
-            "window_from": _milliseconds(window.start),
-            "window_to": _milliseconds(window.end),
+            "window_from": _text(window.start),
+            "window_to": _text(window.end),
             "window_timezone": window.timezone,
             **{f"filter_{name}": list(window.filters.get(name, ())) for name in FILTERS},
         },
@@ -151,8 +151,9 @@ def query(client: Any, view: str, window: Window) -> Rows:
     return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
 
 
-def _milliseconds(instant: datetime) -> int:
-    return (instant - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(milliseconds=1)
+def _text(instant: datetime) -> str:
+    """As the views read it; as an integer ClickHouse would take times before 2001-09-09 for seconds."""
+    return _iso(instant).replace("T", " ").removesuffix("Z")
 
 
 def _iso(instant: datetime) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agentsight_otel import clickhouse_url, schema
+from agentsight_otel import clickhouse_client, clickhouse_url, schema
 from agentsight_otel.local import EmbeddedClickHouse
 
 
@@ -21,7 +21,7 @@ def empty_url(clickhouse_server: EmbeddedClickHouse) -> Iterator[str]:
     """The address of a database that does not exist yet; whatever the test makes of it is dropped."""
     url = clickhouse_server.url(f"test_{secrets.token_hex(6)}")
     yield url
-    with clickhouse_url.connect(url, database="default") as client:
+    with clickhouse_client.connect(url, database="default") as client:
         client.command(f"DROP DATABASE IF EXISTS {clickhouse_url.parse(url).database} SYNC")
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from agentsight_otel.cli.database import clickhouse_command, schema_group
 from agentsight_otel.cli.report import demo_command, metrics_command, replay_command
-from agentsight_otel.clickhouse_url import ClickHouseConnectionError
+from agentsight_otel.clickhouse_client import ClickHouseConnectionError
 from agentsight_otel.config import SettingError
 from agentsight_otel.local import LocalClickHouseError
 from agentsight_otel.replay import ReplayIncomplete

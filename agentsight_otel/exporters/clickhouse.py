@@ -7,7 +7,7 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from agentsight_otel import clickhouse_url
+from agentsight_otel import clickhouse_client, clickhouse_url
 from agentsight_otel.delivery import PermanentExportError
 from agentsight_otel.exporters.rows import COLUMNS, TABLE, span_to_row
 
@@ -52,7 +52,7 @@ class ClickHouseSpanExporter(SpanExporter):
         rows = [span_to_row(span) for span in spans]
         with self._lock:
             if self._client is None:
-                self._client = clickhouse_url.connect(self._url, timeout_s=self._timeout_s)
+                self._client = clickhouse_client.connect(self._url, timeout_s=self._timeout_s)
             try:
                 self._client.insert(TABLE, rows, column_names=list(COLUMNS), column_type_names=list(COLUMNS.values()))
             except Exception as error:
@@ -60,12 +60,12 @@ class ClickHouseSpanExporter(SpanExporter):
         return SpanExportResult.SUCCESS
 
     def _explained(self, error: Exception) -> Exception:
-        code = clickhouse_url.error_code(error)
+        code = clickhouse_client.error_code(error)
         if code in _REFUSING_CODES or (code is None and isinstance(error, (TypeError, ValueError, OverflowError))):
             return PermanentExportError(f"{type(error).__name__}: {error}"[:500])
         if code == _UNKNOWN_TABLE_CODE:
             where = clickhouse_url.parse(self._url)
-            return clickhouse_url.ClickHouseConnectionError(
+            return clickhouse_client.ClickHouseConnectionError(
                 f"database {where.database!r} has no table {TABLE}; run: agentsight-otel schema apply"
                 f" --clickhouse-url {where.redacted()}"
             )

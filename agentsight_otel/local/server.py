@@ -25,7 +25,7 @@ class EmbeddedClickHouse:
     """ClickHouse from chdb-core, over HTTP and native TCP, on the loopback interface, with a password.
 
         with EmbeddedClickHouse("./data") as server:
-            client = clickhouse_url.connect(server.url())
+            client = clickhouse_client.connect(server.url())
 
     It ends with this process, in whatever way that ends. Acknowledged inserts survive a kill -9.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import agentsight_otel as agentsight
-from agentsight_otel import clickhouse_url, clock, identity, schema
+from agentsight_otel import clickhouse_client, clickhouse_url, clock, identity, schema
 from agentsight_otel.replay.schedule import beginning_ns, feedback_offset_ns, offsets_ns, spread_ns
 from agentsight_otel.replay.transcripts import Message, Transcript
 from agentsight_otel.spans import ToolSpan
@@ -120,7 +120,7 @@ def _seeds(transcripts: Sequence[Transcript]) -> list[str]:
 
 def _add_escalation_tools(url: str, tools: Sequence[str]) -> None:
     if tools:
-        with clickhouse_url.connect(url) as client:
+        with clickhouse_client.connect(url) as client:
             present = {row[0] for row in client.query("SELECT tool FROM escalation_tools").result_rows}
             missing = sorted({tool.strip() for tool in tools if tool.strip()} - present)
             if missing:
@@ -151,7 +151,7 @@ def _placed_before(url: str, wanted: dict[int, tuple[Transcript, str]]) -> dict[
     }
     found: dict[int, int] = {}
     spans = iter(first_spans)
-    with clickhouse_url.connect(url) as client:
+    with clickhouse_client.connect(url) as client:
         while some := list(itertools.islice(spans, 1_000)):
             conversations = [wanted[first_spans[span]][0].conversation_id for span in some]
             rows = client.query(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agentsight_otel import clickhouse_url
+from agentsight_otel import clickhouse_client, clickhouse_url
 from agentsight_otel.schema.errors import SchemaEdited, SchemaNewer, SchemaNotApplied
 from agentsight_otel.schema.files import Kind, SchemaFile, SchemaFolder, load
 from agentsight_otel.schema.history import (
@@ -274,7 +274,7 @@ def _database_exists(client: Any, database: str) -> bool:
 @contextmanager
 def _connected(url: str) -> Iterator[tuple[Any, str]]:
     """A client in no particular database (ours may not exist yet), and our database's name."""
-    client = clickhouse_url.connect(url, database="default")
+    client = clickhouse_client.connect(url, database="default")
     try:
         yield client, clickhouse_url.parse(url).database
     finally:

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agentsight_otel import clickhouse_url
+from agentsight_otel import clickhouse_client, clickhouse_url
 from agentsight_otel.schema.applier import set_retention
 from agentsight_otel.schema.errors import SchemaNotApplied
 from agentsight_otel.schema.files import Kind, SchemaFolder, load
@@ -93,7 +93,7 @@ def status(url: str, *, folder: Path | None = None) -> Status:
     """
     schema = load(folder)
     database = clickhouse_url.parse(url).database
-    with clickhouse_url.connect(url, database="default") as client:
+    with clickhouse_client.connect(url, database="default") as client:
         entries = History(client, database).read()
     edited = edited_files(entries, schema)
 
@@ -131,7 +131,7 @@ def verify(url: str, *, folder: Path | None = None) -> list[Difference]:
     """
     schema = load(folder)
     database = clickhouse_url.parse(url).database
-    with clickhouse_url.connect(url, database="default") as client:
+    with clickhouse_client.connect(url, database="default") as client:
         entries = History(client, database).read()
         if COMPLETE not in entries:
             raise SchemaNotApplied(f"the schema of database {database!r} was never applied; there is nothing to verify")

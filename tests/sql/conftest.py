@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agentsight_otel import clickhouse_url, schema
+from agentsight_otel import clickhouse_client, schema
 from agentsight_otel.local import EmbeddedClickHouse
 
 
@@ -17,5 +17,5 @@ def database_url(clickhouse_server: EmbeddedClickHouse) -> str:
 
 @pytest.fixture(scope="module")
 def client(database_url: str) -> Iterator[Any]:
-    with clickhouse_url.connect(database_url) as connected:
+    with clickhouse_client.connect(database_url) as connected:
         yield connected

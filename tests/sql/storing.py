@@ -1,6 +1,7 @@
 """Inserts spans as a writer of ``otel_traces`` does, and asks the views."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -49,13 +50,18 @@ def empty(client: Any) -> None:
         client.command(f"TRUNCATE TABLE {table}")
 
 
+def text(ms: int) -> str:
+    moment = datetime(1970, 1, 1) + timedelta(milliseconds=ms)
+    return moment.isoformat(sep=" ", timespec="milliseconds")
+
+
 def call(view: str, ask: Ask) -> tuple[str, dict[str, Any]]:
     filters = ", ".join(f"{name}={{f_{name}:Array(String)}}" for name in FILTERS)
     return (
-        f"SELECT * FROM {view}(from={{a:Int64}}, to={{b:Int64}}, timezone={{z:String}}, {filters})",
+        f"SELECT * FROM {view}(from={{a:String}}, to={{b:String}}, timezone={{z:String}}, {filters})",
         {
-            "a": ask.start_ms,
-            "b": ask.end_ms,
+            "a": text(ask.start_ms),
+            "b": text(ask.end_ms),
             "z": ask.timezone,
             **{f"f_{name}": ask.filters.get(name, []) for name in FILTERS},
         },

@@ -1,0 +1,178 @@
+"""Applying the schema: repeated, from two processes, interrupted, edited, newer, migrated, with retention."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agentsight_otel import bundled, clickhouse_client, clickhouse_url, schema
+from agentsight_otel.local import EmbeddedClickHouse
+from agentsight_otel.schema.inspection import definitions
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the schema that a test may change."""
+    return Path(shutil.copytree(bundled.folder("clickhouse_schema"), tmp_path / "schema"))
+
+
+def test_applying_twice_does_nothing_the_second_time(empty_url: str) -> None:
+    assert schema.plan(empty_url) == schema.apply(empty_url) != []
+    assert schema.plan(empty_url) == schema.apply(empty_url) == []
+    schema.check(empty_url)
+    assert schema.verify(empty_url) == []
+    assert schema.status(empty_url).up_to_date
+
+
+def test_planning_changes_nothing(empty_url: str) -> None:
+    schema.plan(empty_url)
+    assert schema.plan(empty_url) != []
+    with pytest.raises(schema.SchemaNotApplied, match="was never applied; run: agentsight-otel schema apply"):
+        schema.check(empty_url)
+    with pytest.raises(schema.SchemaNotApplied):
+        schema.verify(empty_url)
+
+
+def test_two_processes_at_once_build_one_schema(empty_url: str) -> None:
+    code = f"from agentsight_otel import schema; schema.apply({empty_url!r})"
+    processes = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(3)]
+    for process in processes:
+        _, stderr = process.communicate(timeout=120)
+        assert process.returncode == 0, stderr.decode()
+    assert schema.verify(empty_url) == []
+    with clickhouse_client.connect(empty_url) as client:
+        assert client.query("SELECT count() FROM escalation_tools").result_rows == [(4,)]
+        assert client.query("EXISTS TABLE schema_lock").result_rows == [(0,)]
+
+
+def test_an_interrupted_run_is_completed_by_the_next(empty_url: str) -> None:
+    class Interrupted(Exception):
+        pass
+
+    seen = []
+
+    def interrupt(step: schema.Step) -> None:
+        seen.append(step)
+        if len(seen) == 10:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        schema.apply(empty_url, report=interrupt)
+    with pytest.raises(schema.SchemaNotApplied, match="is unfinished"):
+        schema.check(empty_url)
+    assert schema.apply(empty_url)[0].entry == seen[-1].entry
+    assert schema.verify(empty_url) == []
+
+
+def test_a_missing_object_is_created_again(schema_url: str) -> None:
+    with clickhouse_client.connect(schema_url) as client:
+        client.command("DROP VIEW metric_source")
+    assert [difference.problem for difference in schema.verify(schema_url)] == ["missing"]
+    assert [step.reason for step in schema.apply(schema_url)] == ["missing in the database"]
+    assert schema.verify(schema_url) == []
+
+
+def test_a_changed_object_is_found(schema_url: str) -> None:
+    with clickhouse_client.connect(schema_url) as client:
+        client.command("ALTER TABLE feedback ADD COLUMN extra String")
+    (difference,) = schema.verify(schema_url)
+    assert (difference.object_name, difference.problem) == ("feedback", "different")
+    assert "extra" in difference.found
+
+
+def test_an_edited_applied_file_is_an_error_that_names_it(empty_url: str, folder: Path) -> None:
+    schema.apply(empty_url, folder=folder)
+    file = folder / "120_metric_source.sql"
+    file.write_text(file.read_text() + "-- edited\n")
+    with pytest.raises(schema.SchemaEdited, match=r"120_metric_source\.sql: edited after being applied"):
+        schema.apply(empty_url, folder=folder)
+    assert not schema.status(empty_url, folder=folder).up_to_date
+
+
+def test_a_newer_schema_is_refused_and_left_alone(empty_url: str, folder: Path) -> None:
+    (folder / "VERSION").write_text("7\n")
+    schema.apply(empty_url, folder=folder)
+    for refuse in (schema.apply, schema.plan, schema.check):
+        with pytest.raises(schema.SchemaNewer, match="version 7, newer than this agentsight-otel's version 1"):
+            refuse(empty_url)
+
+
+def test_a_migrated_schema_equals_one_built_fresh(empty_url: str, folder: Path) -> None:
+    schema.apply(empty_url)
+    table = folder / "040_feedback.sql"
+    table.write_text(table.read_text().replace("    `sentiment`", "    `stars` UInt8 DEFAULT 0,\n    `sentiment`"))
+    (folder / "migrations").mkdir()
+    (folder / "migrations" / "0002_stars.sql").write_text(
+        "ALTER TABLE {database}.feedback ADD COLUMN IF NOT EXISTS stars UInt8 DEFAULT 0 BEFORE_SENTIMENT;\n"
+    )
+    view = folder / "133_feedback_v.sql"
+    view.write_text(view.read_text().replace("    any(ServiceName) AS service", "    any(ServiceName) AS service_name"))
+    (folder / "VERSION").write_text("2\n")
+    with clickhouse_client.connect(empty_url) as client:
+        columns = [row[0] for row in client.query("DESCRIBE TABLE feedback").result_rows]
+    before = columns[columns.index("sentiment") - 1]
+    migration = folder / "migrations" / "0002_stars.sql"
+    migration.write_text(migration.read_text().replace("BEFORE_SENTIMENT", f"AFTER {before}"))
+
+    with pytest.raises(schema.SchemaNotApplied, match="is of version 1, this agentsight-otel needs version 2"):
+        schema.check(empty_url, folder=folder)
+    steps = schema.apply(empty_url, folder=folder)
+    assert [step.entry for step in steps if step.action == "migrate"] == ["migrations/0002_stars.sql"]
+    assert schema.apply(empty_url, folder=folder) == []
+
+    fresh = empty_url + "_fresh"
+    schema.apply(fresh, folder=folder)
+    with clickhouse_client.connect(empty_url) as client:
+        database = clickhouse_url.parse(empty_url).database
+        try:
+            assert definitions(client, database) == definitions(client, f"{database}_fresh")
+        finally:
+            client.command(f"DROP DATABASE {database}_fresh SYNC")
+
+
+def test_retention_is_a_setting_that_can_be_changed_and_taken_back(schema_url: str) -> None:
+    def ttls() -> dict[str, bool]:
+        with clickhouse_client.connect(schema_url) as client:
+            rows = client.query(
+                "SELECT name, create_table_query LIKE '% TTL %' FROM system.tables"
+                " WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name NOT LIKE 'schema%'"
+            ).result_rows
+        return {name: bool(ttl) for name, ttl in rows}
+
+    assert not any(ttls().values())
+    schema.apply(schema_url, raw_retention_days=30)
+    assert [name for name, ttl in ttls().items() if ttl] == ["otel_traces"]
+    schema.apply(schema_url, rollup_retention_days=400)
+    assert {name for name, ttl in ttls().items() if ttl} == {
+        "otel_traces",
+        "conversation_days",
+        "tool_calls",
+        "feedback",
+    }
+    assert schema.status(schema_url).raw_retention_days == 30
+    assert schema.verify(schema_url) == []
+    schema.apply(schema_url, raw_retention_days=0, rollup_retention_days=0)
+    assert not any(ttls().values())
+    assert schema.verify(schema_url) == []
+
+
+@pytest.mark.parametrize("days", [-1, 36_501])
+def test_a_wrong_retention_is_refused(schema_url: str, days: int) -> None:
+    with pytest.raises(ValueError, match=f"raw_retention_days: {days}: expected a number of days from 0"):
+        schema.apply(schema_url, raw_retention_days=days)
+
+
+def test_a_lock_of_a_process_that_died_is_taken_over(clickhouse_server: EmbeddedClickHouse, schema_url: str) -> None:
+    from agentsight_otel.schema.lock import schema_lock
+
+    database = clickhouse_url.parse(schema_url).database
+    with clickhouse_client.connect(schema_url) as client, schema_lock(client, database):
+        with (
+            pytest.raises(schema.SchemaLocked, match=r"is being applied by .* pid"),
+            schema_lock(client, database, wait_s=0.3),
+        ):
+            pass
+        with schema_lock(client, database, stale_after_s=-1):
+            pass
