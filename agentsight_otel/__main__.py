@@ -8,8 +8,10 @@ def main() -> None:
     try:
         from agentsight_otel import cli
     except ModuleNotFoundError as error:
-        if error.name in ("click", "rich", "clickhouse_connect"):
-            sys.exit(f"agentsight-otel needs {error.name}; run: pip install 'agentsight-otel[local]'")
+        if (error.name or "").split(".")[0] in ("click", "rich", "clickhouse_connect"):
+            sys.exit(
+                f"agentsight-otel needs {(error.name or '').split('.')[0]}; run: pip install 'agentsight-otel[local]'"
+            )
         raise
     cli.main()
 

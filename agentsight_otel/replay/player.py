@@ -160,8 +160,24 @@ def _placed_before(url: str, wanted: dict[int, tuple[Transcript, str]]) -> dict[
                 " GROUP BY TraceId, SpanId",
                 parameters={"conversations": conversations, "spans": [span for _, span in some]},
             ).result_rows
-            found.update({first_spans[trace, span]: at for trace, span, at in rows if (trace, span) in first_spans})
+            for trace, span, at_ns in rows:
+                if (number := first_spans.get((trace, span))) is not None:
+                    found[number] = at_ns - _first_span_offset_ns(wanted[number][0])
     return found
+
+
+def _first_span_offset_ns(transcript: Transcript) -> int:
+    """Where the first span is, after the conversation's beginning: at the visit, or the first user message."""
+    if _greeted(transcript):
+        return 0
+    roles = [message.role for message in transcript.messages]
+    return offsets_ns(transcript)[roles.index("user")]
+
+
+def _greeted(transcript: Transcript) -> bool:
+    """Whether the user was not the first to speak."""
+    spoken = [message.role for message in transcript.messages if message.role in ("user", "assistant")]
+    return "user" not in spoken or spoken[0] != "user"
 
 
 class _SetClock:
@@ -175,12 +191,11 @@ class _SetClock:
 def _play_one(transcript: Transcript, start_ns: int) -> None:
     now = _SetClock(start_ns)
     offsets = offsets_ns(transcript)
-    spoken = [message.role for message in transcript.messages if message.role in ("user", "assistant")]
     users = [offset for offset, message in zip(offsets, transcript.messages, strict=True) if message.role == "user"]
     description: dict[str, Any] = {**transcript.description, "metadata": transcript.metadata}
     description["customer_ip_address"] = description.pop("ip", None)
     with clock.use_clock(now), agentsight.conversation(transcript.conversation_id):
-        if not users or spoken[0] != "user":
+        if _greeted(transcript):
             agentsight.initialize_conversation(transcript.conversation_id, **description)
         if users:
             now.now_ns = start_ns + users[0]
