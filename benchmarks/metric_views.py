@@ -108,9 +108,7 @@ def compare_inserts(client: Any, conversations: int) -> None:
     """The same generated spans, in turn into a table without and one with the materialised views."""
     client.command("CREATE TABLE IF NOT EXISTS bare AS otel_traces")
     spans = conversations * SPANS_PER_CONVERSATION
-    client.command(
-        GENERATE.format(table="bare", conversations=conversations, first=0, count=spans)
-    )
+    client.command(GENERATE.format(table="bare", conversations=conversations, first=0, count=spans))
     columns = ", ".join(
         f"`{row[0]}`"
         for row in client.query("DESCRIBE TABLE bare").result_rows
