@@ -1,5 +1,6 @@
 """Decorators, context managers and functions over the span lifecycle; no logic of their own."""
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
@@ -247,7 +248,7 @@ def tool(name: Any = None, *, arguments: object = None, call_id: str | None = No
         given: object = arguments
         if given is None and runtime.current().enabled:
             with guard("recording a tool's arguments"):
-                given = _arguments(function, args, kwargs)
+                given = _arguments(_signature(function), args, kwargs)
         return ToolSpan(_name(name) or _name_of(function), arguments=given, call_id=call_id)
 
     return Helper(begin, begin_call)
@@ -373,6 +374,11 @@ def _name_of(function: Callable[..., Any]) -> str:
     return getattr(function, "__name__", None) or type(function).__name__
 
 
-def _arguments(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    bound = inspect.signature(function).bind(*args, **kwargs).arguments
+@functools.lru_cache(maxsize=10_000)
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(function)
+
+
+def _arguments(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    bound = signature.bind(*args, **kwargs).arguments
     return {name: value for name, value in bound.items() if name not in ("self", "cls")}

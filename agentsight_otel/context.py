@@ -1,18 +1,16 @@
 """The current conversation and turn. They travel in OpenTelemetry's context, wherever that is carried."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
+from opentelemetry.trace import Span
 
 from agentsight_otel import geo, identity, semconv
 from agentsight_otel._guard import say
 from agentsight_otel.runtime import Runtime
 from agentsight_otel.serialize import to_json, to_text
-
-if TYPE_CHECKING:
-    from agentsight_otel.spans import TurnSpan
 
 Attributes = dict[str, str | bool | int | float]
 
@@ -39,6 +37,20 @@ class Conversation:
 
 
 NO_CONVERSATION = Conversation("")
+
+
+class Turn(Protocol):
+    """What a context's turn offers to whoever finds it there."""
+
+    id: str
+    span: Span
+    conversation: Conversation
+
+    def message(self, sender: str, content: object, metadata: object = None) -> None:
+        """Records a message."""
+
+    def adopt(self, conversation: Conversation) -> None:
+        """Puts a turn that began without a conversation into the one that is known now."""
 
 
 def describe(
@@ -100,7 +112,7 @@ def current_conversation() -> Conversation:
     return conversation_in(None)
 
 
-def turn_in(context: Context | None) -> "TurnSpan | None":
+def turn_in(context: Context | None) -> Turn | None:
     """The turn that a context carries."""
     return otel_context.get_value(_TURN, context)  # type: ignore[return-value]
 
@@ -114,9 +126,17 @@ def with_conversation(conversation: Conversation, context: Context | None = None
     return changed
 
 
-def with_turn(turn: "TurnSpan", context: Context | None = None) -> Context:
+def with_turn(turn: Turn, context: Context | None = None) -> Context:
     """A context in which a turn is current."""
     return otel_context.set_value(_TURN, turn, context)
+
+
+def identity_in(context: Context | None) -> Attributes:
+    """The attributes that every span started in a context carries: the conversation's, and the turn's id."""
+    conversation, turn = conversation_in(context), turn_in(context)
+    if turn is None:
+        return conversation.attributes
+    return {**(conversation if conversation.id else turn.conversation).attributes, semconv.TURN_ID: turn.id}
 
 
 def make_current(conversation: Conversation) -> None:

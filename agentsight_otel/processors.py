@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, Sam
 from opentelemetry.trace import Link, SpanKind
 from opentelemetry.util.types import Attributes
 
-from agentsight_otel import context, semconv
+from agentsight_otel import context, runtime
 from agentsight_otel._guard import guard
 
 
@@ -19,14 +19,10 @@ class IdentityProcessor(SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Stamps the span. Never raises."""
         with guard("stamping a span"):
-            conversation = context.conversation_in(parent_context)
-            turn = context.turn_in(parent_context)
-            attributes = conversation.attributes
-            if turn is not None:
-                if not conversation.id:
-                    attributes = turn.conversation.attributes
-                attributes = {**attributes, semconv.TURN_ID: turn.id}
-            if attributes:
+            scope = span.instrumentation_scope
+            if scope is not None and scope.name == runtime.TRACER_NAME:
+                return  # one of ours, started with its identity
+            if attributes := context.identity_in(parent_context):
                 own = span.attributes or {}
                 span.set_attributes({key: value for key, value in attributes.items() if key not in own})
 

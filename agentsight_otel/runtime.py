@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from agentsight_otel.geo import Geolocator
 
 
+TRACER_NAME = "agentsight_otel"
+"""The instrumentation scope of our spans."""
+
+
 @dataclass(frozen=True)
 class Runtime:
     """The tracer and what goes with it.

@@ -107,7 +107,7 @@ def init(
             _provider.add_span_processor(_delivery)
         if set_global:
             _join_global(_provider)
-        tracer = _provider.get_tracer("agentsight_otel", version("agentsight-otel"))
+        tracer = _provider.get_tracer(runtime.TRACER_NAME, version("agentsight-otel"))
         runtime.use(runtime.Runtime(tracer, settings, geolocator))
         atexit.register(shutdown)
 

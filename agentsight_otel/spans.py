@@ -71,7 +71,11 @@ class AgentSpan(Scope):
                 name,
                 parent,
                 kind=OtelSpanKind.INTERNAL,
-                attributes={semconv.SPAN_KIND: kind, **{key: v for key, v in attributes.items() if v != ""}},
+                attributes={
+                    semconv.SPAN_KIND: kind,
+                    **context.identity_in(parent),
+                    **{key: value for key, value in attributes.items() if value != ""},
+                },
                 links=links,
                 start_time=clock.now_ns(),
             )
