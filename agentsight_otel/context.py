@@ -1,6 +1,7 @@
 """The current conversation and turn. They travel in OpenTelemetry's context, wherever that is carried."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 from opentelemetry import context as otel_context
@@ -30,7 +31,7 @@ class Conversation:
     id: str
     attributes: Attributes = field(default_factory=dict)
 
-    @property
+    @cached_property
     def trace_id(self) -> int | None:
         """The trace that it is, as an integer; None without an id."""
         return identity.trace_id(self.id) if self.id else None

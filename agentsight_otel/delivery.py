@@ -7,6 +7,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
@@ -257,9 +258,12 @@ def _estimated_bytes(span: ReadableSpan) -> int:
     return size
 
 
-def _size_of(attributes: object) -> int:
+def _size_of(attributes: Any) -> int:
+    if not attributes:
+        return 0
     size = 0
-    for value in attributes.values():  # type: ignore[attr-defined]
+    # A plain dict is walked several times as fast as OpenTelemetry's own mapping.
+    for value in attributes.copy().values():
         size += _ATTRIBUTE_BYTES
         if isinstance(value, (str, bytes)):
             size += len(value)

@@ -7,6 +7,7 @@ from typing import Any
 
 _MAX_DEPTH = 12
 _CUT = "…"
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def to_text(value: object, max_bytes: int) -> str:
@@ -23,14 +24,14 @@ def to_json(value: object, max_bytes: int) -> str:
     ``…``, lists and objects lose their last members.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _ENCODER.encode(value)
         if len(text.encode()) <= max_bytes:
             return text
     except (TypeError, ValueError, RecursionError):  # UnicodeEncodeError is a ValueError
         pass
     budget = max_bytes
     while True:
-        text = json.dumps(_plain(value, _Budget(budget), 0), ensure_ascii=False, separators=(",", ":"))
+        text = _ENCODER.encode(_plain(value, _Budget(budget), 0))
         if len(text.encode()) <= max_bytes:
             return text
         budget //= 2  # escapes made it longer than the estimate
