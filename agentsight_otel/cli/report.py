@@ -17,6 +17,7 @@ from rich.progress import Progress
 from agentsight_otel import metrics, replay, terminal
 from agentsight_otel.cli.target import data_option, target, target_options
 from agentsight_otel.clickhouse_url import DEFAULT_DATABASE
+from agentsight_otel.clock import parse_iso8601
 from agentsight_otel.local import demo
 
 EXIT_REFUSED_LINES = 5
@@ -45,7 +46,7 @@ class _Instant(click.ParamType[datetime]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         try:
-            return datetime.fromisoformat(str(value).strip().replace("Z", "+00:00"))
+            return parse_iso8601(str(value))
         except ValueError:
             self.fail(f"{value!r}: expected ISO 8601, for example 2026-11-01 or 2026-11-01T12:30:00", param, ctx)
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from agentsight_otel.clock import parse_iso8601
+
 _DESCRIBING = ("customer_id", "device", "source", "language", "country", "ip", "name", "environment")
 _ROLES = ("user", "assistant", "tool", "function", "system", "developer")
 _MILLISECONDS_FROM = 1e11
@@ -215,7 +217,7 @@ def _time(value: Any, where: str) -> int | None:
     )
     try:
         if isinstance(value, str):
-            moment = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+            moment = parse_iso8601(value)
             moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
             since = moment - datetime(1970, 1, 1, tzinfo=timezone.utc)
             nanoseconds = ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
