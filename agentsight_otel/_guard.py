@@ -102,9 +102,3 @@ def guarded(doing: str) -> Callable[[Callable[P, R]], Callable[P, R | None]]:
         return call
 
     return decorate
-
-
-def reset() -> None:
-    """Forgets what was said, for tests."""
-    with _lock:
-        _said.clear()

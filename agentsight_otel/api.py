@@ -311,9 +311,9 @@ def button(event: str, *, label: str | None = None, value: str | None = None) ->
         semconv.KIND_BUTTON,
         f"button {event}",
         {
-            semconv.BUTTON_EVENT: spans.json_text(event),
-            semconv.BUTTON_LABEL: spans.json_text(label),
-            semconv.BUTTON_VALUE: spans.json_text(value),
+            semconv.BUTTON_EVENT: spans.bounded_text(event),
+            semconv.BUTTON_LABEL: spans.bounded_text(label),
+            semconv.BUTTON_VALUE: spans.bounded_text(value),
         },
     )
 
@@ -347,8 +347,8 @@ def feedback(
         {
             semconv.FEEDBACK_SENTIMENT: rating,
             semconv.FEEDBACK_SOURCE: given_by,
-            semconv.FEEDBACK_COMMENT: spans.json_text(comment),
-            semconv.METADATA: spans.json_text(metadata),
+            semconv.FEEDBACK_COMMENT: spans.bounded_text(comment),
+            semconv.METADATA: spans.bounded_text(metadata),
         },
         conversation=_named_or_current(conversation_id),
     )

@@ -11,7 +11,7 @@ from opentelemetry.trace import Span
 from agentsight_otel import geo, identity, semconv
 from agentsight_otel._guard import say
 from agentsight_otel.runtime import Runtime
-from agentsight_otel.serialize import to_json, to_text
+from agentsight_otel.serialize import to_text
 
 Attributes = dict[str, str | bool | int | float]
 
@@ -86,7 +86,7 @@ def describe(
         semconv.CONVERSATION_SOURCE: text(source).lower(),
         semconv.CONVERSATION_LANGUAGE: text(language),
         semconv.CONVERSATION_NAME: text(name),
-        semconv.CONVERSATION_METADATA: "" if metadata is None else _json(metadata, limit),
+        semconv.CONVERSATION_METADATA: to_text(metadata, limit),
         semconv.USER_ID: text(customer_id),
         semconv.DEPLOYMENT_ENVIRONMENT_NAME: text(environment),
         semconv.GEO_COUNTRY_ISO_CODE: text(country).upper(),
@@ -96,10 +96,6 @@ def describe(
     if known and current.id == known:
         attributes = {**current.attributes, **attributes}
     return Conversation(known, attributes)
-
-
-def _json(value: object, limit: int) -> str:
-    return to_text(value, limit) if isinstance(value, str) else to_json(value, limit)
 
 
 def conversation_in(context: Context | None) -> Conversation:

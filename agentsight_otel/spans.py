@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind as OtelSpanKind
 from agentsight_otel import clock, context, identity, runtime, semconv
 from agentsight_otel._guard import guard, guarded, say
 from agentsight_otel.context import Attributes, Conversation, Scope
-from agentsight_otel.serialize import to_json, to_text
+from agentsight_otel.serialize import to_text
 
 _ABANDONING = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 _open_turns: "weakref.WeakSet[TurnSpan]" = weakref.WeakSet()
@@ -148,7 +148,7 @@ class TurnSpan(AgentSpan):
             return
         attributes: Attributes = {semconv.MESSAGE_SENDER: sender, semconv.MESSAGE_CONTENT: self.text(content)}
         if metadata is not None:
-            attributes[semconv.MESSAGE_METADATA] = _json(metadata, self._runtime)
+            attributes[semconv.MESSAGE_METADATA] = self.text(metadata)
         self.span.add_event(semconv.EVENT_MESSAGE, attributes, clock.now_ns())
 
     @guarded("naming a turn's conversation")
@@ -201,7 +201,7 @@ class ToolSpan(AgentSpan):
             if self._runtime.enabled:
                 attributes[semconv.GEN_AI_TOOL_CALL_ID] = self.text(call_id)
                 if arguments is not None:
-                    attributes[semconv.GEN_AI_TOOL_CALL_ARGUMENTS] = _json(arguments, self._runtime)
+                    attributes[semconv.GEN_AI_TOOL_CALL_ARGUMENTS] = self.text(arguments)
         super().__init__(semconv.KIND_TOOL, f"{semconv.OPERATION_EXECUTE_TOOL} {name}", attributes)
 
     @guarded("recording a tool's result")
@@ -255,14 +255,9 @@ def finish_open_turns(reason: str) -> None:
         turn.finish(reason)
 
 
-def json_text(value: object) -> str:
-    """JSON of a value, bounded by the settings; '' for None, a text as it is."""
-    return "" if value is None else _json(value, runtime.current())
-
-
-def _json(value: object, in_use: runtime.Runtime) -> str:
-    limit = in_use.settings.max_value_bytes
-    return to_text(value, limit) if isinstance(value, str) else to_json(value, limit)
+def bounded_text(value: object) -> str:
+    """A text as it is, '' for None, anything else as JSON; bounded by the settings."""
+    return to_text(value, runtime.current().settings.max_value_bytes)
 
 
 def _type_of(error: BaseException) -> str:

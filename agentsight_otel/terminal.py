@@ -148,7 +148,7 @@ def _heat_map(rows: Rows) -> RenderableType:
 
 def _panel(title: str, table: Table, rows: Rows) -> RenderableType:
     content: RenderableType = table if rows else Text("none", style="dim")
-    if len(rows) > _MOST_ROWS and title != "Days" and not title.startswith("Days"):
+    if len(rows) > _MOST_ROWS and not title.startswith("Days"):
         content = Group(table, Text(f"and {len(rows) - _MOST_ROWS} more", style="dim"))
     return Panel(content, title=title, title_align="left", expand=False)
 

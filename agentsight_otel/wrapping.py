@@ -13,6 +13,30 @@ S = TypeVar("S", bound=Scope)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class _Attached:
+    """The work's context is current within the ``with`` block."""
+
+    def __init__(self, work: Scope) -> None:
+        self._work = work
+
+    def __enter__(self) -> None:
+        self._token = self._work.enter()
+
+    def __exit__(self, *exc: object) -> None:
+        with guard("leaving a context"):
+            self._work.leave(self._token)
+
+
+class _Running(_Attached):
+    """The ``with`` block is the work: it ends, and fails, with it."""
+
+    def __exit__(self, *exc: object) -> None:
+        if isinstance(error := exc[1], BaseException):
+            self._work.fail(error)
+        super().__exit__(*exc)
+        self._work.finish()
+
+
 class Helper(Generic[S]):
     """What a tracing helper returns: a context manager, and a decorator of all four call shapes.
 
@@ -29,23 +53,21 @@ class Helper(Generic[S]):
     ) -> None:
         self._begin = begin
         self._begin_call = begin_call or (lambda function, args, kwargs: begin())
-        self._entered: list[tuple[S, object]] = []
+        self._entered: list[_Running] = []
 
     def __enter__(self) -> S:
         """Starts the work, and makes it current."""
         work = self._begin()
-        self._entered.append((work, work.enter()))
+        running = _Running(work)
+        running.__enter__()
+        self._entered.append(running)
         return work
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Ends the work; lets exceptions pass."""
-        work, token = self._entered.pop()
-        if error is not None:
-            work.fail(error)
-        _leave(work, token)
-        work.finish()
+        self._entered.pop().__exit__(kind, error, traceback)
 
     async def __aenter__(self) -> S:
         """As ``__enter__``."""
@@ -74,25 +96,13 @@ class Helper(Generic[S]):
 _BeginCall = Callable[[tuple[Any, ...], dict[str, Any]], Scope]
 
 
-def _leave(work: Scope, token: object) -> None:
-    with guard("leaving a context"):
-        work.leave(token)
-
-
 def _function(function: Callable[..., Any], begin: _BeginCall) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         work = begin(args, kwargs)
-        token = work.enter()
-        try:
+        with _Running(work):
             value = function(*args, **kwargs)
             work.result(value)
             return value
-        except BaseException as error:
-            work.fail(error)
-            raise
-        finally:
-            _leave(work, token)
-            work.finish()
 
     return call
 
@@ -100,17 +110,10 @@ def _function(function: Callable[..., Any], begin: _BeginCall) -> Callable[..., 
 def _coroutine(function: Callable[..., Any], begin: _BeginCall) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
         work = begin(args, kwargs)
-        token = work.enter()
-        try:
+        with _Running(work):
             value = await function(*args, **kwargs)
             work.result(value)
             return value
-        except BaseException as error:
-            work.fail(error)
-            raise
-        finally:
-            _leave(work, token)
-            work.finish()
 
     return call
 
@@ -123,19 +126,18 @@ def _generator(function: Callable[..., Any], begin: _BeginCall) -> Callable[...,
         try:
             while True:
                 # Attached for the step alone: between steps the caller's own context is current.
-                token = work.enter()
                 try:
-                    item = step()
+                    with _Attached(work):
+                        item = step()
                 except StopIteration as stop:
                     work.result(stop.value)
                     return stop.value
-                finally:
-                    _leave(work, token)
                 try:
                     sent = yield item
                     step = functools.partial(inner.send, sent)
                 except GeneratorExit:
-                    _close_within(work, inner)
+                    with _Attached(work):
+                        inner.close()
                     raise
                 except BaseException as error:
                     step = functools.partial(inner.throw, error)
@@ -148,14 +150,6 @@ def _generator(function: Callable[..., Any], begin: _BeginCall) -> Callable[...,
     return call
 
 
-def _close_within(work: Scope, inner: Generator[Any, Any, Any]) -> None:
-    token = work.enter()
-    try:
-        inner.close()
-    finally:
-        _leave(work, token)
-
-
 def _async_generator(function: Callable[..., Any], begin: _BeginCall) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         work = begin(args, kwargs)
@@ -163,18 +157,17 @@ def _async_generator(function: Callable[..., Any], begin: _BeginCall) -> Callabl
         step: Callable[[], Any] = inner.__anext__
         try:
             while True:
-                token = work.enter()
                 try:
-                    item = await step()
+                    with _Attached(work):
+                        item = await step()
                 except StopAsyncIteration:
                     return
-                finally:
-                    _leave(work, token)
                 try:
                     sent = yield item
                     step = functools.partial(inner.asend, sent)
                 except GeneratorExit:
-                    await _aclose_within(work, inner)
+                    with _Attached(work):
+                        await inner.aclose()
                     raise
                 except BaseException as error:
                     step = functools.partial(inner.athrow, error)
@@ -185,11 +178,3 @@ def _async_generator(function: Callable[..., Any], begin: _BeginCall) -> Callabl
             work.finish()
 
     return call
-
-
-async def _aclose_within(work: Scope, inner: AsyncGenerator[Any, Any]) -> None:
-    token = work.enter()
-    try:
-        await inner.aclose()
-    finally:
-        _leave(work, token)

@@ -7,23 +7,19 @@ from pathlib import Path
 import click
 
 from agentsight_otel import schema
-from agentsight_otel.cli.target import data_option, target, target_options
+from agentsight_otel.cli.target import F, data_option, target, target_options
 from agentsight_otel.local import EmbeddedClickHouse, LocalClickHouseError, default_data_folder
 
-_retention_options = (
-    click.option(
-        "--raw-retention-days",
-        type=click.IntRange(0, 36_500),
-        envvar="AGENTSIGHT_RAW_RETENTION_DAYS",
-        help="Days that spans are kept; 0 = for good. Left as it is unless given.",
-    ),
-    click.option(
-        "--rollup-retention-days",
-        type=click.IntRange(0, 36_500),
-        envvar="AGENTSIGHT_ROLLUP_RETENTION_DAYS",
-        help="Days that the metrics' own tables are kept; 0 = for good. Left as it is unless given.",
-    ),
-)
+
+def _retention_options(command: F) -> F:
+    for name, what in (("rollup", "the metrics' own tables"), ("raw", "spans")):
+        command = click.option(
+            f"--{name}-retention-days",
+            type=click.IntRange(0, 36_500),
+            envvar=f"AGENTSIGHT_{name.upper()}_RETENTION_DAYS",
+            help=f"Days that {what} are kept; 0 = for good. Left as it is unless given.",
+        )(command)
+    return command
 
 
 @click.command("clickhouse")
@@ -56,8 +52,7 @@ def schema_group() -> None:
 
 @schema_group.command("plan")
 @target_options
-@_retention_options[0]
-@_retention_options[1]
+@_retention_options
 def plan_command(
     clickhouse_url: str | None, data: Path | None, raw_retention_days: int | None, rollup_retention_days: int | None
 ) -> None:
@@ -71,8 +66,7 @@ def plan_command(
 
 @schema_group.command("apply")
 @target_options
-@_retention_options[0]
-@_retention_options[1]
+@_retention_options
 def apply_command(
     clickhouse_url: str | None, data: Path | None, raw_retention_days: int | None, rollup_retention_days: int | None
 ) -> None:

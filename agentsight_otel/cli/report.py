@@ -3,11 +3,10 @@
 import json
 import re
 import sys
-from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -15,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from agentsight_otel import metrics, replay, terminal
-from agentsight_otel.cli.target import data_option, target, target_options
+from agentsight_otel.cli.target import F, data_option, target, target_options
 from agentsight_otel.clickhouse_url import DEFAULT_DATABASE
 from agentsight_otel.clock import parse_iso8601
 from agentsight_otel.local import demo
@@ -25,8 +24,6 @@ _DURATION = re.compile(r"(\d+)\s*(m|h|d|w)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DEMO_DATABASE = "agentsight_demo"
 _SHOWN_REFUSALS = 20
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Duration(click.ParamType[timedelta]):

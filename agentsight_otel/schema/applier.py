@@ -64,7 +64,7 @@ def plan(
     """
     retention = _retention(raw_retention_days, rollup_retention_days)
     schema = load(folder)
-    with _connected(url) as (client, database):
+    with connected(url) as (client, database):
         return [step for step, _ in _steps(client, database, schema, History(client, database).read(), retention)]
 
 
@@ -98,7 +98,7 @@ def apply(
     """
     retention = _retention(raw_retention_days, rollup_retention_days)
     schema = load(folder)
-    with _connected(url) as (client, database):
+    with connected(url) as (client, database):
         history = History(client, database)
         # Nothing is locked or created for a database that is up to date or beyond us.
         if not _steps(client, database, schema, history.read(), retention):
@@ -127,7 +127,7 @@ def check(url: str, *, folder: Path | None = None) -> None:
         ClickHouseConnectionError: ClickHouse cannot be reached, or refuses the login.
     """
     schema = load(folder)
-    with _connected(url) as (client, database):
+    with connected(url) as (client, database):
         entries = History(client, database).read()
     _refuse_newer(database, schema, entries)
     installed = installed_version(entries)
@@ -272,10 +272,7 @@ def _database_exists(client: Any, database: str) -> bool:
 
 
 @contextmanager
-def _connected(url: str) -> Iterator[tuple[Any, str]]:
+def connected(url: str) -> Iterator[tuple[Any, str]]:
     """A client in no particular database (ours may not exist yet), and our database's name."""
-    client = clickhouse_client.connect(url, database="default")
-    try:
+    with clickhouse_client.connect(url, database="default") as client:
         yield client, clickhouse_url.parse(url).database
-    finally:
-        client.close()

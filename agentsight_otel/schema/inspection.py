@@ -6,8 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agentsight_otel import clickhouse_client, clickhouse_url
-from agentsight_otel.schema.applier import set_retention
+from agentsight_otel.schema.applier import connected, set_retention
 from agentsight_otel.schema.errors import SchemaNotApplied
 from agentsight_otel.schema.files import Kind, SchemaFolder, load
 from agentsight_otel.schema.history import (
@@ -92,8 +91,7 @@ def status(url: str, *, folder: Path | None = None) -> Status:
         ClickHouseConnectionError: ClickHouse cannot be reached, or refuses the login.
     """
     schema = load(folder)
-    database = clickhouse_url.parse(url).database
-    with clickhouse_client.connect(url, database="default") as client:
+    with connected(url) as (client, database):
         entries = History(client, database).read()
     edited = edited_files(entries, schema)
 
@@ -130,8 +128,7 @@ def verify(url: str, *, folder: Path | None = None) -> list[Difference]:
         ClickHouseConnectionError: ClickHouse cannot be reached, or refuses the login.
     """
     schema = load(folder)
-    database = clickhouse_url.parse(url).database
-    with clickhouse_client.connect(url, database="default") as client:
+    with connected(url) as (client, database):
         entries = History(client, database).read()
         if COMPLETE not in entries:
             raise SchemaNotApplied(f"the schema of database {database!r} was never applied; there is nothing to verify")

@@ -112,6 +112,11 @@ def test_replay_refuses_bad_lines_by_number_and_loads_the_rest(schema_url: str, 
     assert "line 1: not UTF-8" in run("replay", str(file), "--clickhouse-url", schema_url, code=5).stderr
 
 
+def test_replay_reads_stdin(schema_url: str) -> None:
+    done = run("replay", "-", "--clickhouse-url", schema_url, stdin=TRANSCRIPTS.read_text())
+    assert "sent 4 conversations" in done.stdout
+
+
 def test_errors_are_one_clear_message_and_an_exit_code(schema_url: str, tmp_path: Path) -> None:
     absent = schema_url + "_absent"
     password = clickhouse_url.parse(schema_url).password

@@ -24,7 +24,7 @@ def test_a_replay_that_lost_its_clickhouse_is_completed_by_the_next(tmp_path: Pa
                 server._process.wait()
 
         with pytest.raises(replay.ReplayIncomplete, match="after 400 of 600 conversations; replay the same file again"):
-            replay.play(transcripts, url, progress=kill, flush_timeout_s=1.5)
+            replay.play(transcripts, url, progress=kill, flush_timeout_s=10)
     with EmbeddedClickHouse(tmp_path, http_port=port):
         for _ in range(2):
             replay.play(transcripts, url)
