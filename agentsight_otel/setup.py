@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter
 
 from agentsight_otel import runtime, semconv, spans
@@ -17,13 +15,11 @@ from agentsight_otel._guard import guard, say
 from agentsight_otel.config import SettingError, Settings
 from agentsight_otel.delivery import DeliveryProcessor
 from agentsight_otel.geo import Geolocator
-from agentsight_otel.identity import IdGenerator
-from agentsight_otel.processors import ConversationSampler, IdentityProcessor
+from agentsight_otel.provider import join_global, new_provider
 
 _lock = threading.Lock()
 _provider: TracerProvider | None = None
 _delivery: DeliveryProcessor | None = None
-_MAX_ATTRIBUTES = 1_024
 
 
 def init(
@@ -94,7 +90,7 @@ def init(
                 geolocator = Geolocator(settings.geoip_database)
             except ValueError as error:
                 raise SettingError(str(error)) from None
-        _provider = _new_provider(settings, resource_attributes or {})
+        _provider = new_provider(settings, resource_attributes or {})
         if exporter is not None:
             _delivery = DeliveryProcessor(
                 exporter,
@@ -106,7 +102,7 @@ def init(
             )
             _provider.add_span_processor(_delivery)
         if set_global:
-            _join_global(_provider)
+            join_global(_provider)
         tracer = _provider.get_tracer(runtime.TRACER_NAME, version("agentsight-otel"))
         runtime.use(runtime.Runtime(tracer, settings, geolocator))
         atexit.register(shutdown)
@@ -150,36 +146,6 @@ def shutdown() -> bool:
 def is_enabled() -> bool:
     """Whether spans are recorded: after ``init()``, before ``shutdown()``, and not with OTEL_SDK_DISABLED."""
     return runtime.current().enabled
-
-
-def _new_provider(settings: Settings, resource_attributes: Mapping[str, Any]) -> TracerProvider:
-    attributes: dict[str, Any] = {
-        "telemetry.distro.name": "agentsight-otel",
-        "telemetry.distro.version": version("agentsight-otel"),
-        **resource_attributes,
-    }
-    if settings.service_name:
-        attributes[semconv.SERVICE_NAME] = settings.service_name
-    if settings.environment:
-        attributes[semconv.DEPLOYMENT_ENVIRONMENT_NAME] = settings.environment
-    provider = TracerProvider(
-        sampler=ConversationSampler(settings.sample_ratio),
-        resource=Resource.create(attributes),
-        id_generator=IdGenerator(),
-        # Messages are events, and a turn loses none of them.
-        span_limits=SpanLimits(max_events=SpanLimits.UNSET, max_span_attributes=_MAX_ATTRIBUTES),
-        shutdown_on_exit=False,
-    )
-    provider.add_span_processor(IdentityProcessor())
-    return provider
-
-
-def _join_global(provider: TracerProvider) -> None:
-    present = trace.get_tracer_provider()
-    if isinstance(present, trace.ProxyTracerProvider):
-        trace.set_tracer_provider(provider)
-    elif isinstance(present, TracerProvider):
-        present.add_span_processor(IdentityProcessor())
 
 
 def _exporter(settings: Settings) -> SpanExporter | None:
