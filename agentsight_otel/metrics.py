@@ -8,27 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from agentsight_otel import clickhouse_client, schema
+from agentsight_otel.catalogue import BY_VIEW, FILTER_LABELS
 
-METRICS = (
-    "metric_total_messages",
-    "metric_total_conversations",
-    "metric_agent_response_time",
-    "metric_peak_hours",
-    "metric_daily_overview",
-    "metric_conversation_duration",
-    "metric_tool_usage",
-    "metric_world_map",
-    "metric_device_usage",
-    "metric_individual_users",
-    "metric_source",
-    "metric_language",
-    "metric_human_escalation",
-    "metric_conversation_feedback",
-    "metric_unique_interaction",
-)
+METRICS = tuple(BY_VIEW)
 """The metric views, in the contract's order."""
 
-FILTERS = ("service", "environment", "device", "source", "language", "country")
+FILTERS = tuple(FILTER_LABELS)
 """What conversations can be filtered by, in the views' order."""
 
 _CONCURRENT_QUERIES = 4

@@ -9,9 +9,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from agentsight_otel.catalogue import BY_VIEW, CATALOGUE, WEEKDAYS, Column, Metric, Unit
 from agentsight_otel.metrics import Report, Rows
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _SHADES = ("grey23", "dark_green", "green4", "green3", "spring_green2", "yellow1")
 _BAR_WIDTH = 20
 _MOST_ROWS = 10
@@ -29,10 +29,8 @@ def show(report: Report, console: Console) -> None:
     console.print(
         Columns(
             [
-                _shares("Devices", "device", "metric_device_usage", report),
-                _shares("Sources", "source", "metric_source", report),
-                _shares("Languages", "language", "metric_language", report),
-                _shares("Countries", "country", "metric_world_map", report),
+                _shares(view, report)
+                for view in ("metric_device_usage", "metric_source", "metric_language", "metric_world_map")
             ],
             padding=(0, 1),
         )
@@ -51,36 +49,31 @@ def _figures(report: Report) -> RenderableType:
     for heading, justify in (("Metric", "left"), ("", "right"), ("before", "right"), ("change", "right")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
 
-    def line(label: str, view: str, column: str, form: Callable[[Any], str], good: int = 0) -> None:
-        now, before = report.metrics[view][0][column], report.previous[view][0][column]
-        table.add_row(label, Text(form(now), style="bold"), form(before), _change(now, before, good))
-
-    line("Conversations", "metric_total_conversations", "conversations", _count, 1)
-    line("Messages", "metric_total_messages", "messages", _count, 1)
-    line("  by users", "metric_total_messages", "user_messages", _count)
-    line("  by the agent", "metric_total_messages", "agent_messages", _count)
-    line("Response time, average", "metric_agent_response_time", "average_s", _seconds, -1)
-    line("  median", "metric_agent_response_time", "p50_s", _seconds, -1)
-    line("  95th percentile", "metric_agent_response_time", "p95_s", _seconds, -1)
-    line("  responses", "metric_agent_response_time", "responses", _count)
-    line("  unanswered", "metric_agent_response_time", "unanswered", _count, -1)
-    line("Duration, average", "metric_conversation_duration", "average_s", _seconds)
-    line("  median", "metric_conversation_duration", "p50_s", _seconds)
-    line("  95th percentile", "metric_conversation_duration", "p95_s", _seconds)
-    line("Individual users", "metric_individual_users", "users", _count, 1)
-    line("Human escalation", "metric_human_escalation", "rate", _percent, -1)
-    line("  escalated", "metric_human_escalation", "escalated", _count, -1)
-    line("Positive feedback", "metric_conversation_feedback", "positive_rate", _percent, 1)
-    line("  positive", "metric_conversation_feedback", "positive", _count, 1)
-    line("  neutral", "metric_conversation_feedback", "neutral", _count)
-    line("  negative", "metric_conversation_feedback", "negative", _count, -1)
-    line("Unique interaction", "metric_unique_interaction", "rate", _percent, 1)
-    line("  visits", "metric_unique_interaction", "visits", _count, 1)
-    line("  engaged", "metric_unique_interaction", "engaged", _count, 1)
+    for metric in CATALOGUE:
+        if metric.is_scalar:
+            headline = metric.column(metric.headline)
+            for column in (headline, *(other for other in metric.columns if other != headline)):
+                now, before = (rows[metric.view][0][column.name] for rows in (report.metrics, report.previous))
+                form = _FORMS[column.unit]
+                table.add_row(
+                    _label(metric, column),
+                    Text(form(now), style="bold"),
+                    form(before),
+                    _change(now, before, column.direction.value),
+                )
     return Panel(table, title="Key figures", title_align="left", expand=False)
 
 
-def _shares(title: str, column: str, view: str, report: Report) -> RenderableType:
+def _label(metric: Metric, column: Column) -> str:
+    """The metric's title on its headline, and below it what its other columns are."""
+    if column.name != metric.headline:
+        return f"  {column.label}"
+    return f"{metric.title}, {column.label}" if column.unit is Unit.SECONDS else metric.title
+
+
+def _shares(view: str, report: Report) -> RenderableType:
+    metric = BY_VIEW[view]
+    column = metric.columns[0].name
     rows = report.metrics[view]
     before = {row[column]: row["conversations"] for row in report.previous[view]}
     most = max((row["conversations"] for row in rows), default=0)
@@ -90,7 +83,7 @@ def _shares(title: str, column: str, view: str, report: Report) -> RenderableTyp
         table.add_row(
             Text(str(row[column])), _bar(count, most), _count(count), _change(count, before.get(row[column], 0), 0)
         )
-    return _panel(title, table, rows)
+    return _panel(metric.title, table, rows)
 
 
 def _tools(report: Report) -> RenderableType:
@@ -110,7 +103,7 @@ def _tools(report: Report) -> RenderableType:
             _seconds(row["average_s"]),
             _seconds(row["p95_s"]),
         )
-    return _panel("Tools", table, rows)
+    return _panel(BY_VIEW["metric_tool_usage"].title, table, rows)
 
 
 def _daily(rows: Rows) -> RenderableType:
@@ -133,7 +126,7 @@ def _heat_map(rows: Rows) -> RenderableType:
     counts = {(row["day_of_week"], row["hour"]): row["messages"] for row in rows}
     most = max(counts.values(), default=0)
     lines = [Text("     " + "".join(f"{hour:<3d}" for hour in range(24)), style="dim")]
-    for day, name in enumerate(_DAYS, 1):
+    for day, name in enumerate(WEEKDAYS, 1):
         line = Text(f"{name}  ")
         for hour in range(24):
             count = counts.get((day, hour), 0)
@@ -142,8 +135,13 @@ def _heat_map(rows: Rows) -> RenderableType:
             line.append("·· " if not count else "▁▃▅▇█"[shade - 1] * 2 + " ", style=_SHADES[shade])
         lines.append(line)
     peak = max(counts, key=lambda place: counts[place]) if most else None
-    said = "no messages" if peak is None else f"most at {_DAYS[peak[0] - 1]} {peak[1]:02d}:00: {most} messages"
-    return Panel(Group(*lines, Text(said, style="dim")), title="Peak hours", title_align="left", expand=False)
+    said = "no messages" if peak is None else f"most at {WEEKDAYS[peak[0] - 1]} {peak[1]:02d}:00: {most} messages"
+    return Panel(
+        Group(*lines, Text(said, style="dim")),
+        title=BY_VIEW["metric_peak_hours"].title,
+        title_align="left",
+        expand=False,
+    )
 
 
 def _panel(title: str, table: Table, rows: Rows) -> RenderableType:
@@ -190,3 +188,6 @@ def _seconds(value: float | None) -> str:
     if days:
         return f"{days} d {hours} h"
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+
+
+_FORMS: dict[Unit, Callable[[Any], str]] = {Unit.COUNT: _count, Unit.SECONDS: _seconds, Unit.RATIO: _percent}
