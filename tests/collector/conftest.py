@@ -1,0 +1,67 @@
+"""A real collector in front of the real ClickHouse."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from agentsight_otel import clickhouse_url
+from agentsight_otel.local import EmbeddedClickHouse
+from tests.collector.building import CONFIGS, collector_binary
+from tests.collector.running import Collector
+
+StartCollector = Callable[..., Collector]
+
+
+@pytest.fixture(scope="session")
+def otelcol() -> Path:
+    """The collector of builder.yaml, or the one that OTELCOL names."""
+    return collector_binary()
+
+
+def clickhouse_environment(server: EmbeddedClickHouse, url: str) -> dict[str, str]:
+    """What the configs read to reach a database of the embedded ClickHouse over its native protocol."""
+    return {
+        "AGENTSIGHT_CLICKHOUSE_ENDPOINT": f"tcp://{server.host}:{server.tcp_port}",
+        "AGENTSIGHT_CLICKHOUSE_USER": server.user,
+        "AGENTSIGHT_CLICKHOUSE_PASSWORD": server.password,
+        "AGENTSIGHT_CLICKHOUSE_DATABASE": clickhouse_url.parse(url).database,
+    }
+
+
+@pytest.fixture
+def clickhouse_env(clickhouse_server: EmbeddedClickHouse, schema_url: str) -> dict[str, str]:
+    """The environment of a collector that writes into the test's own database, ``schema_url``."""
+    return clickhouse_environment(clickhouse_server, schema_url)
+
+
+@pytest.fixture
+def start_collector(otelcol: Path, tmp_path: Path) -> Iterator[StartCollector]:
+    """Starts collectors; what still runs at the end of the test is killed.
+
+    ``start_collector("local.yaml", environment=clickhouse_env)`` returns a healthy ``Collector``. Further arguments:
+    ``binary=``, ``home=`` (a folder; the same one again has the same queue), ``arguments=``, ``wait=``.
+    """
+    started: list[Collector] = []
+
+    def start(
+        *configs: str | Path,
+        environment: Mapping[str, str] | None = None,
+        binary: Path | None = None,
+        home: Path | None = None,
+        arguments: Sequence[str] = (),
+        wait: bool = True,
+    ) -> Collector:
+        collector = Collector(
+            binary or otelcol,
+            [CONFIGS / config for config in configs],
+            environment or {},
+            home or tmp_path / f"collector{len(started)}",
+            arguments,
+        )
+        started.append(collector)
+        return collector.start(wait)
+
+    yield start
+    for collector in started:
+        collector.kill()
