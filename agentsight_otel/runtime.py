@@ -1,8 +1,11 @@
 """What ``init()`` set up, for the modules below it."""
 
+import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import NoOpTracer, Tracer
 
 from agentsight_otel.config import Settings
@@ -15,6 +18,17 @@ TRACER_NAME = "agentsight_otel"
 """The instrumentation scope of our spans."""
 
 
+class Host(enum.Enum):
+    """The application's own tracer provider, as far as we have to do with it."""
+
+    NONE = "none"
+    """It has none, or ours is it."""
+    BESIDE = "beside"
+    """Its backend gets none of our spans; its spans inside conversations are delivered by us too."""
+    ATTACHED = "attached"
+    """Our spans go through it."""
+
+
 @dataclass(frozen=True)
 class Runtime:
     """The tracer and what goes with it.
@@ -24,12 +38,16 @@ class Runtime:
         settings: As loaded by ``init()``.
         geolocator: None without a database.
         enabled: Whether spans go anywhere.
+        host: The application's own tracer provider.
+        deliver: Takes finished spans that no processor of ours sees; None if nothing does.
     """
 
     tracer: Tracer
     settings: Settings
     geolocator: "Geolocator | None" = None
     enabled: bool = True
+    host: Host = Host.NONE
+    deliver: Callable[[ReadableSpan], None] | None = None
 
 
 OFF = Runtime(NoOpTracer(), Settings(), enabled=False)

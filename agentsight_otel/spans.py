@@ -5,10 +5,10 @@ import weakref
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.trace import INVALID_SPAN, Link, Span, Status, StatusCode
+from opentelemetry.trace import INVALID_SPAN, Link, NonRecordingSpan, Span, Status, StatusCode
 from opentelemetry.trace import SpanKind as OtelSpanKind
 
-from agentsight_otel import clock, context, identity, runtime, semconv
+from agentsight_otel import clock, context, identity, lineage, runtime, semconv
 from agentsight_otel._guard import guard, guarded, say
 from agentsight_otel.context import Attributes, Conversation, Scope
 from agentsight_otel.serialize import to_text
@@ -50,21 +50,22 @@ class AgentSpan(Scope):
             self.conversation = context.conversation_in(self._context)
             if self._runtime.enabled:
                 self.span = self._start(kind, name, attributes, root)
-                self._context = trace.set_span_in_context(self.span, self._context)
+                tool = str(attributes[semconv.GEN_AI_TOOL_NAME]) if kind == semconv.KIND_TOOL else ""
+                self._context = lineage.with_span(self.span, self.conversation.id, self._context, tool)
 
     def _start(self, kind: str, name: str, attributes: Attributes, root: bool) -> Span:
         turn = None if root else context.turn_in(self._context)
-        active = trace.get_current_span(self._context).get_span_context()
+        active = trace.get_current_span(self._context)
+        above = None if turn is None else lineage.parent_in(self._context, self.conversation.id)
         links: list[Link] = []
-        if turn is not None and turn.span.get_span_context().is_valid:
-            ours = turn.span.get_span_context()
-            parent = self._context
-            if active.trace_id != ours.trace_id:
-                parent = trace.set_span_in_context(turn.span, self._context)
-        else:
+        if above is None:
             parent = trace.set_span_in_context(INVALID_SPAN, self._context)
-            if active.is_valid:
-                links.append(Link(active))
+            if active.get_span_context().is_valid:
+                links.append(Link(active.get_span_context()))
+        elif above is active.get_span_context():
+            parent = self._context
+        else:
+            parent = trace.set_span_in_context(NonRecordingSpan(above), self._context)
         per_turn = self._runtime.settings.trace_per == "turn"
         with identity.root_trace(None if per_turn else self.conversation.trace_id):
             return self._runtime.tracer.start_span(
