@@ -55,6 +55,9 @@ DEPLOYMENT_ENVIRONMENT_NAME: Final = "deployment.environment.name"
 SERVICE_NAME: Final = "service.name"
 """string, resource attribute. The logical service that emits the spans."""
 
+SERVICE_VERSION: Final = "service.version"
+"""string, resource attribute. A new one marks a deployment. Source: OTEL_RESOURCE_ATTRIBUTES."""
+
 # -- span kinds --------------------------------------------------------------------------------------------------
 
 SPAN_KIND: Final = "agentsight.span.kind"

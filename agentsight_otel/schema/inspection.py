@@ -1,5 +1,6 @@
 """Looks at the schema that a database has: what was applied, and whether it is still that."""
 
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -150,7 +151,16 @@ def definitions(client: Any, database: str) -> dict[str, str]:
         "SELECT name, create_table_query FROM system.tables WHERE database = {database:String} ORDER BY name",
         parameters={"database": database},
     ).result_rows
-    return {name: query.replace(f"{database}.", "{database}.") for name, query in rows if name not in _OWN_TABLES}
+    return {name: _anonymous(query, database) for name, query in rows if name not in _OWN_TABLES}
+
+
+def _anonymous(query: str, database: str) -> str:
+    """A definition without its database's name; in a string, such as 'agentsight.span.kind', the same word is none."""
+    return re.sub(
+        rf"(?P<name>'{database}')|(?P<text>'(?:[^'\\]|\\.)*')|\b{database}\.",
+        lambda found: "'{database}'" if found["name"] else found["text"] or "{database}.",
+        query,
+    )
 
 
 def _built_fresh(client: Any, schema: SchemaFolder, retention: dict[str, int]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from agentsight_otel.exporters.rows import COLUMNS
 from agentsight_otel.metrics import METRICS
 from tests.sql.model import FILTERS, Ask, Span
 
-DERIVED_TABLES = ("otel_traces", "conversation_days", "tool_calls", "feedback")
+DERIVED_TABLES = ("otel_traces", "conversation_days", "tool_calls", "feedback", "ingest_minutes", "deployments")
 
 
 def insert(client: Any, spans: Iterable[Span]) -> None:

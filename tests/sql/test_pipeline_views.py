@@ -1,0 +1,125 @@
+"""The views for dashboards beside the metrics: the conversations behind the figures, and the state of the pipeline."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from agentsight_otel.catalogue import CATALOGUE, FILTER_LABELS
+from tests.sql.model import Event, Span
+from tests.sql.storing import empty, insert
+
+NOW_MS = int(time.time() * 1000)
+WINDOW = (
+    f"from={NOW_MS - 86_400_000}, to={NOW_MS + 60_000}, timezone='UTC',"
+    " service=[], environment=[], device={}, source=[], language=[], country=[]"
+)
+
+
+def span(conversation: str, span_id: str, at_ms: int, **given: Any) -> Span:
+    return Span(
+        trace_id=conversation.ljust(32, "0"),
+        span_id=span_id.ljust(16, "0"),
+        name="step",
+        start_ns=at_ms * 1_000_000,
+        attributes={"gen_ai.conversation.id": conversation, **given.pop("attributes", {})},
+        **given,
+    )
+
+
+@pytest.fixture
+def filled(client: Any) -> Iterator[Any]:
+    asked = Event(
+        at_ns=(NOW_MS - 5_000) * 1_000_000,
+        name="agentsight.message",
+        attributes={"agentsight.message.sender": "end_user", "agentsight.message.content": "?"},
+    )
+    spans = [
+        span("a", "1", NOW_MS - 5_000, events=(asked,), attributes={"agentsight.conversation.device": "mobile"}),
+        span("a", "2", NOW_MS - 4_000, attributes={"agentsight.span.kind": "tool", "gen_ai.tool.name": "Open_Ticket "}),
+        span(
+            "a",
+            "3",
+            NOW_MS - 3_000,
+            attributes={"agentsight.span.kind": "feedback", "agentsight.feedback.sentiment": "negative"},
+        ),
+        span("b", "4", NOW_MS - 5_000, events=(asked,), resource={"service.version": "2"}, duration_ns=2_000_000_000),
+        Span(trace_id="", span_id="", name="step", start_ns=(NOW_MS - 2_000) * 1_000_000, attributes={}),
+    ]
+    insert(client, spans)
+    insert(client, spans[:1])
+    yield client
+    empty(client)
+
+
+def test_the_conversations_behind_a_figure_say_how_they_went(filled: Any) -> None:
+    rows = filled.query(
+        "SELECT conversation_id, device, user_messages, escalated, feedback"
+        f" FROM conversations_in_window({WINDOW.format([])}) ORDER BY conversation_id"
+    ).result_rows
+    assert rows == [("a", "mobile", 1, 1, "negative"), ("b", "unknown", 1, 0, "")]
+    only = filled.query(
+        f"SELECT conversation_id FROM conversations_in_window({WINDOW.format(['unknown'])})"
+    ).result_rows
+    assert only == [("b",)]
+
+
+def test_their_number_is_the_metric(filled: Any) -> None:
+    for view in ("metric_total_conversations", "metric_human_escalation"):
+        conversations = filled.query(f"SELECT conversations FROM {view}({WINDOW.format([])})").result_rows
+        assert (
+            filled.query(f"SELECT count() FROM conversations_in_window({WINDOW.format([])})").result_rows
+            == conversations
+        )
+
+
+def test_conversations_in_window_has_the_columns_of_conversations_v(client: Any) -> None:
+    def columns(table: str) -> list[tuple[str, str]]:
+        return [tuple(row[:2]) for row in client.query(f"DESCRIBE TABLE (SELECT * FROM {table})").result_rows]
+
+    plain = columns("conversations_v")
+    assert columns(f"conversations_in_window({WINDOW.format([])})")[: len(plain)] == plain
+
+
+def test_filters_list_their_values_with_what_they_match(filled: Any) -> None:
+    rows = filled.query(f"SELECT filter, value, conversations FROM filter_values({WINDOW.format([])})").result_rows
+    assert {row[0] for row in rows} == set(FILTER_LABELS)
+    assert [row[1:] for row in rows if row[0] == "device"] == [("mobile", 1), ("unknown", 1)]
+    assert CATALOGUE[8].view == "metric_device_usage"
+    assert filled.query(f"SELECT * FROM metric_device_usage({WINDOW.format([])})").result_rows == [
+        ("mobile", 1),
+        ("unknown", 1),
+    ]
+
+
+def test_what_arrived_is_counted_as_often_as_it_arrived(filled: Any) -> None:
+    ((spans, counted, lag),) = filled.query(
+        "SELECT sum(spans), sum(counted_spans), max(lag_p95_s) FROM pipeline_ingest"
+    ).result_rows
+    assert (spans, counted) == (6, 5)
+    assert 2 < lag < 600
+
+
+def test_duplicates_are_found_and_spans_without_ids_are_none(filled: Any) -> None:
+    rows = filled.query(
+        f"SELECT sum(received), sum(spans), sum(duplicates) FROM pipeline_duplicates({WINDOW.format([])})"
+    ).result_rows
+    assert rows == [(5, 4, 1)]
+
+
+def test_a_new_version_marks_a_deployment(filled: Any) -> None:
+    rows = filled.query(
+        "SELECT service, environment, version, toUnixTimestamp64Milli(first_seen_at) FROM deployments_v"
+    )
+    assert [row[2:] for row in rows.result_rows] == [("2", NOW_MS - 5_000)]
+
+
+def test_storage_lists_this_databases_tables(filled: Any) -> None:
+    rows = {
+        row[0]: row[1:]
+        for row in filled.query("SELECT table, parts, rows, disk_bytes FROM pipeline_storage").result_rows
+    }
+    assert {"otel_traces", "conversation_days", "ingest_minutes"} <= set(rows)
+    assert rows["otel_traces"][1] == 6
+    assert rows["otel_traces"][2] > 0
