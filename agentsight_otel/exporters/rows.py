@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 
 TABLE = "otel_traces"
 
@@ -61,9 +61,9 @@ def span_to_row(span: ReadableSpan) -> list[Any]:
     scope = span.instrumentation_scope
     return [
         _time(start),
-        f"{context.trace_id:032x}" if context else "",
-        f"{context.span_id:016x}" if context else "",
-        f"{span.parent.span_id:016x}" if span.parent else "",
+        _trace_id(context),
+        _span_id(context),
+        _span_id(span.parent),
         context.trace_state.to_header() if context else "",
         _text(span.name),
         _KINDS.get(span.kind, "Unspecified"),
@@ -79,11 +79,19 @@ def span_to_row(span: ReadableSpan) -> list[Any]:
         [_time(event.timestamp) for event in span.events],
         [_text(event.name) for event in span.events],
         [attribute_texts(event.attributes) for event in span.events],
-        [f"{link.context.trace_id:032x}" for link in span.links],
-        [f"{link.context.span_id:016x}" for link in span.links],
+        [_trace_id(link.context) for link in span.links],
+        [_span_id(link.context) for link in span.links],
         [link.context.trace_state.to_header() for link in span.links],
         [attribute_texts(link.attributes) for link in span.links],
     ]
+
+
+def _trace_id(context: SpanContext | None) -> str:
+    return f"{context.trace_id:032x}" if context and context.trace_id else ""
+
+
+def _span_id(context: SpanContext | None) -> str:
+    return f"{context.span_id:016x}" if context and context.span_id else ""
 
 
 def attribute_texts(attributes: Mapping[str, Any] | None) -> dict[str, str]:

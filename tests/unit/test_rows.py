@@ -118,3 +118,12 @@ def test_a_root_has_no_parent_and_a_span_that_ends_before_it_starts_wraps_around
     assert row["ParentSpanId"] == ""
     assert row["Duration"] == 2**64 - 1
     assert row["StatusCode"] == "Unset"
+
+
+def test_ids_of_zeros_are_no_ids() -> None:
+    nobody = SpanContext(0, 0, False)
+    row = dict(
+        zip(COLUMNS, span_to_row(ReadableSpan("x", context=nobody, parent=nobody, links=[Link(nobody)])), strict=True)
+    )
+    ids = ("TraceId", "SpanId", "ParentSpanId", "Links.TraceId", "Links.SpanId")
+    assert [row[column] for column in ids] == ["", "", "", [""], [""]]
