@@ -25,10 +25,12 @@ from agentsight_otel.api import (
 )
 from agentsight_otel.config import SettingError
 from agentsight_otel.context import Conversation
+from agentsight_otel.processors import ConversationSpanProcessor
 from agentsight_otel.setup import flush, init, is_enabled, shutdown
 
 __all__ = [
     "Conversation",
+    "ConversationSpanProcessor",
     "SettingError",
     "agent_message",
     "button",

@@ -6,15 +6,16 @@ tools: ours are known to us by a key of our own, and are OpenTelemetry's current
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanContext, TraceFlags
 
-from agentsight_otel import runtime
+from agentsight_otel import runtime, semconv
 from agentsight_otel.runtime import Host
 
 _OURS = otel_context.create_key("agentsight-span")
@@ -31,7 +32,7 @@ class Place:
         span: Ours.
         outside: OpenTelemetry's current span when ours started.
         conversation_id: Of ours; '' where it began without one.
-        tool: The tool that it is a call of; '' for other kinds.
+        tool: The tool that it is a call of, or is part of one; '' for none.
     """
 
     span: Span
@@ -42,29 +43,35 @@ class Place:
 
 @dataclass(frozen=True)
 class Adopted:
-    """A span of the application that has a place in a conversation's trace, while it is open.
+    """What a third party's span inside a conversation is to us.
 
     Attributes:
-        conversation_id: The conversation.
-        trace_id: The conversation's trace.
+        identity: The attributes of the conversation.
+        trace_id: Of the trace that it is delivered in.
         parent: Its parent there.
-        place: Our innermost span around it.
+        tool: The tool of ours that it runs in; '' for none.
     """
 
-    conversation_id: str
+    identity: Mapping[str, Any]
     trace_id: int
     parent: SpanContext | None
-    place: Place | None
+    tool: str
+
+    @property
+    def conversation_id(self) -> str:
+        """The conversation."""
+        return str(self.identity.get(semconv.CONVERSATION_ID, ""))
 
 
-_adopted: dict[_Key, Adopted] = {}
-_collected: dict[_Key, "weakref.ref[Span]"] = {}
+_adopted: dict[_Key, tuple[Adopted, "weakref.ref[Span]"]] = {}
 _lock = threading.RLock()  # a weak reference's callback may run anywhere, also while we hold it
 
 
 def with_span(span: Span, conversation_id: str, context: Context, tool: str = "") -> Context:
     """A context inside one of our spans."""
     outside = trace.get_current_span(context)
+    if not tool and (around := place_in(context, conversation_id)):
+        tool = around.tool
     host = runtime.current().host
     inside = otel_context.set_value(_OURS, Place(span, outside, conversation_id, tool), context)
     if host is Host.BESIDE:
@@ -100,32 +107,25 @@ def parent_in(context: Context | None, conversation_id: str) -> SpanContext | No
 
 
 def adopt(span: Span, adopted: Adopted) -> None:
-    """Notes the place of a span of the application, until it ends or is collected."""
+    """Notes what a third party's span is to us, for as long as it lives."""
     key = _key(span.get_span_context())
     with _lock:
-        _adopted[key] = adopted
-        _collected[key] = weakref.ref(span, _forgetting(key))
+        _adopted[key] = adopted, weakref.ref(span, _forgetting(key))
 
 
 def adopted(span_context: SpanContext | None) -> Adopted | None:
-    """The place of an open span of the application."""
-    return None if span_context is None else _adopted.get(_key(span_context))
+    """What was noted of a span."""
+    found = None if span_context is None else _adopted.get(_key(span_context))
+    return None if found is None else found[0]
 
 
-def release(span_context: SpanContext) -> Adopted | None:
-    """The place of a span of the application that has ended; it is noted no longer."""
-    with _lock:
-        _collected.pop(_key(span_context), None)
-        return _adopted.pop(_key(span_context), None)
-
-
-def open_adopted() -> int:
-    """How many spans of the application are noted."""
+def count_adopted() -> int:
+    """How many spans are noted."""
     return len(_adopted)
 
 
 def _as_adopted(span_context: SpanContext, conversation_id: str) -> SpanContext | None:
-    found = _adopted.get(_key(span_context))
+    found = adopted(span_context)
     if found is None or found.conversation_id != conversation_id:
         return None
     return SpanContext(found.trace_id, span_context.span_id, is_remote=False, trace_flags=_SAMPLED)
@@ -134,9 +134,8 @@ def _as_adopted(span_context: SpanContext, conversation_id: str) -> SpanContext 
 def _forgetting(key: _Key) -> Callable[["weakref.ref[Span]"], None]:
     def forget(reference: "weakref.ref[Span]") -> None:
         with _lock:
-            if _collected.get(key) is reference:
-                del _collected[key]
-                _adopted.pop(key, None)
+            if key in _adopted and _adopted[key][1] is reference:
+                del _adopted[key]
 
     return forget
 

@@ -1,30 +1,29 @@
-"""Stamps the conversation's identity on every span that starts inside it; decides which conversations are recorded."""
+"""Span processors: identity on every span inside a conversation; the application's spans, delivered by us too."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from opentelemetry import trace
 from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
-from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult, TraceIdRatioBased
-from opentelemetry.trace import Link, SpanKind
-from opentelemetry.util.types import Attributes
+from opentelemetry.trace import Link, SpanContext, TraceFlags
 
-from agentsight_otel import context, runtime
+from agentsight_otel import context, identity, lineage, runtime, semconv
 from agentsight_otel._guard import guard
+from agentsight_otel.lineage import Adopted
+from agentsight_otel.runtime import TRACER_NAME, Host
+from agentsight_otel.sampling import records
+from agentsight_otel.tool_calls import TOOL_CALLS
+
+_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
-class IdentityProcessor(SpanProcessor):
-    """Gives spans, third parties' too, the identity attributes that they do not have yet."""
+class _Processor(SpanProcessor):
+    """Nothing at start and end, nothing to flush or close."""
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Stamps the span. Never raises."""
-        with guard("stamping a span"):
-            scope = span.instrumentation_scope
-            if scope is not None and scope.name == runtime.TRACER_NAME:
-                return  # one of ours, started with its identity
-            if attributes := context.identity_in(parent_context):
-                own = span.attributes or {}
-                span.set_attributes({key: value for key, value in attributes.items() if key not in own})
+        """Nothing."""
 
     def on_end(self, span: ReadableSpan) -> None:
         """Nothing."""
@@ -37,37 +36,185 @@ class IdentityProcessor(SpanProcessor):
         return True
 
 
-class ConversationSampler(Sampler):
-    """Records a share of the conversations, always whole ones, in every process the same.
+class IdentityProcessor(_Processor):
+    """Gives spans, third parties' too, the identity attributes that they do not have yet.
 
     Args:
-        ratio: From 0 to 1.
+        attached: Whether it stands in a provider of the application that our spans go through. The second report of a
+            tool call is then marked on the span itself, as no delivery of ours may follow.
     """
 
-    def __init__(self, ratio: float) -> None:
-        self._ratio = ratio
-        self._bound = TraceIdRatioBased.get_bound_for_rate(ratio)
-        self._others = ParentBased(TraceIdRatioBased(ratio))
+    def __init__(self, *, attached: bool = False) -> None:
+        self._attached = attached
 
-    def should_sample(
-        self,
-        parent_context: Context | None,
-        trace_id: int,
-        name: str,
-        kind: SpanKind | None = None,
-        attributes: Attributes = None,
-        links: Sequence[Link] | None = None,
-        trace_state: Any = None,
-    ) -> SamplingResult:
-        """Decides by the conversation's id; spans outside conversations by their parent, else their trace id."""
-        conversation = context.conversation_in(parent_context)
-        if not conversation.id:
-            return self._others.should_sample(parent_context, trace_id, name, kind, attributes, links)
-        deciding = conversation.trace_id or 0
-        record = deciding & TraceIdRatioBased.TRACE_ID_LIMIT < self._bound
-        decision = Decision.RECORD_AND_SAMPLE if record else Decision.DROP
-        return SamplingResult(decision, attributes if record else None)
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Stamps the span. Never raises."""
+        with guard("stamping a span"):
+            ours = runtime.current()
+            if _is_ours(span) or not ours.enabled or (self._attached and ours.host is not Host.ATTACHED):
+                return  # ours started with its identity
+            if attributes := _identity(parent_context):
+                own = span.attributes or {}
+                span.set_attributes({key: value for key, value in attributes.items() if key not in own})
+                TOOL_CALLS.others_report()
+                conversation_id = str(attributes.get(semconv.CONVERSATION_ID, ""))
+                place = lineage.place_in(parent_context, conversation_id)
+                if place is not None and place.tool:
+                    own_context = span.get_span_context()
+                    lineage.adopt(span, Adopted(attributes, own_context.trace_id, span.parent, place.tool))
 
-    def get_description(self) -> str:
-        """Its name and ratio."""
-        return f"ConversationSampler{{{self._ratio:g}}}"
+    def _on_ending(self, span: Span) -> None:
+        """Marks the second report of a tool call. OpenTelemetry calls it from 1.31 on, while attributes can be set."""
+        if not self._attached:
+            return
+        with guard("telling tool calls apart"):
+            adopted = lineage.adopted(span.get_span_context())
+            if demotion := TOOL_CALLS.demotion(span, adopted.tool if adopted else ""):
+                span.set_attributes(demotion)
+
+
+class HostSpanProcessor(_Processor):
+    """In the application's provider: delivers its spans inside conversations to our backend as well."""
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Notes the span's place in its conversation. Never raises."""
+        with guard("noting a span of the application"):
+            ours = runtime.current()
+            if not ours.enabled or ours.deliver is None or ours.host is not Host.BESIDE:
+                return
+            attributes = _identity(parent_context)
+            conversation_id = str(attributes.get(semconv.CONVERSATION_ID, ""))
+            if not conversation_id or not records(conversation_id, ours.settings.sample_ratio):
+                return
+            if place := lineage.place_in(parent_context, conversation_id) or lineage.place_in(None, conversation_id):
+                trace_id = place.span.get_span_context().trace_id
+            elif above := lineage.adopted(span.parent):
+                trace_id = above.trace_id
+            else:
+                trace_id = identity.trace_id(conversation_id)
+            parent = lineage.parent_in(parent_context, conversation_id) or (
+                place.span.get_span_context() if place else None
+            )
+            lineage.adopt(span, Adopted(attributes, trace_id, parent, place.tool if place else ""))
+            TOOL_CALLS.others_report()
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Delivers the copy. Never raises."""
+        with guard("delivering a span of the application"):
+            ours, adopted = runtime.current(), lineage.adopted(span.context)
+            if ours.deliver is not None and span.context is not None and adopted is not None:
+                ours.deliver(_moved(span, span.context, adopted, ours.resource), adopted.tool)
+
+
+class ConversationSpanProcessor(HostSpanProcessor):
+    """For a tracer provider of the application's own: delivers its spans inside conversations to our backend as well.
+
+    They keep their parents, and go to the application's backend unchanged, without a word about the conversation. To
+    ours goes a copy with the conversation's identity, in the conversation's trace, below the turn or tool of ours that
+    it ran in, with a link to the original if that was sampled.
+
+    ``init()`` sees to it for the global provider that it finds. Add one yourself to a provider that is not the global
+    one, or that is made after ``init(set_global=False)``::
+
+        provider.add_span_processor(agentsight.ConversationSpanProcessor())
+    """
+
+    def __init__(self) -> None:
+        runtime.expect_host()
+
+
+class Relay(_Processor):
+    """Hands finished spans to the delivery; of a tool call that several instrumentations report, one counts.
+
+    Args:
+        delivery: Where they go.
+        outsiders: Whether spans outside conversations are delivered too.
+    """
+
+    def __init__(self, delivery: SpanProcessor, *, outsiders: bool = True) -> None:
+        self._delivery: SpanProcessor | None = delivery
+        self._outsiders = outsiders
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Delivers a span. Never raises."""
+        with guard("delivering a span"):
+            if self._outsiders or _is_inside(span):
+                adopted = None if _is_ours(span) else lineage.adopted(span.context)
+                self.deliver(span, adopted.tool if adopted else "")
+
+    def deliver(self, span: ReadableSpan, inside: str) -> None:
+        """Delivers a span.
+
+        Args:
+            span: Finished.
+            inside: The tool of ours that it ran in; '' for none.
+        """
+        if self._delivery is not None:
+            demotion = TOOL_CALLS.demotion(span, inside)
+            self._delivery.on_end(_copy(span, {**(span.attributes or {}), **demotion}) if demotion else span)
+
+    def shutdown(self) -> None:
+        """Sends the rest; delivers nothing from then on."""
+        delivery, self._delivery = self._delivery, None
+        if delivery is not None:
+            delivery.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Sends what is queued."""
+        return self._delivery is None or self._delivery.force_flush(timeout_millis)
+
+
+def _identity(parent_context: Context | None) -> Mapping[str, Any]:
+    """The identity in a context; where a caller made one from nothing, in the current one, then of the parent."""
+    if attributes := context.identity_in(parent_context) or context.identity_in(None):
+        return attributes
+    parent = trace.get_current_span(parent_context)
+    if adopted := lineage.adopted(parent.get_span_context()):
+        return adopted.identity
+    own = parent.attributes if isinstance(parent, ReadableSpan) else None
+    if own and semconv.CONVERSATION_ID in own:
+        return {key: own[key] for key in semconv.IDENTITY_KEYS if key in own}
+    return {}
+
+
+def _is_ours(span: ReadableSpan) -> bool:
+    scope = span.instrumentation_scope
+    return scope is not None and scope.name == TRACER_NAME
+
+
+def _is_inside(span: ReadableSpan) -> bool:
+    return any((span.attributes or {}).get(key) for key in semconv.CONVERSATION_ID_KEYS)
+
+
+def _moved(span: ReadableSpan, original: SpanContext, adopted: Adopted, resource: Resource | None) -> ReadableSpan:
+    """The span in its conversation's trace."""
+    there = SpanContext(
+        adopted.trace_id, original.span_id, is_remote=False, trace_flags=_SAMPLED, trace_state=original.trace_state
+    )
+    return _copy(
+        span,
+        {**adopted.identity, **(span.attributes or {})},
+        context=there,
+        parent=adopted.parent,
+        links=(*span.links, Link(original)) if original.trace_flags.sampled else span.links,
+        resource=resource or span.resource,
+    )
+
+
+def _copy(span: ReadableSpan, attributes: Mapping[str, Any], **changed: Any) -> ReadableSpan:
+    fields: dict[str, Any] = {
+        "name": span.name,
+        "context": span.context,
+        "parent": span.parent,
+        "resource": span.resource,
+        "attributes": dict(attributes),
+        "events": span.events,
+        "links": span.links,
+        "kind": span.kind,
+        "status": span.status,
+        "start_time": span.start_time,
+        "end_time": span.end_time,
+        "instrumentation_scope": span.instrumentation_scope,
+        **changed,
+    }
+    return ReadableSpan(**fields)

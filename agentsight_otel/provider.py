@@ -1,48 +1,145 @@
-"""The tracer provider: our own, and its place beside the application's."""
+"""Our tracer provider, and its place beside or within the application's own."""
 
+import weakref
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 
-from agentsight_otel import semconv
-from agentsight_otel.config import Settings
+from agentsight_otel import runtime, semconv
+from agentsight_otel.config import SettingError, Settings
 from agentsight_otel.identity import IdGenerator
-from agentsight_otel.processors import ConversationSampler, IdentityProcessor
+from agentsight_otel.processors import HostSpanProcessor, IdentityProcessor, Relay
+from agentsight_otel.runtime import Host, Runtime
+from agentsight_otel.sampling import ConversationKeepingSampler, ConversationSampler
+
+if TYPE_CHECKING:
+    from agentsight_otel.geo import Geolocator
 
 _MAX_ATTRIBUTES = 1_024
+_ours: "weakref.WeakSet[TracerProvider]" = weakref.WeakSet()
+_watched: "weakref.WeakSet[TracerProvider]" = weakref.WeakSet()
+_joined: "weakref.WeakSet[TracerProvider]" = weakref.WeakSet()
 
 
-def new_provider(settings: Settings, resource_attributes: Mapping[str, Any]) -> TracerProvider:
-    """A provider whose spans meet in their conversation's trace and carry its identity; it delivers nothing yet."""
-    attributes: dict[str, Any] = {
-        "telemetry.distro.name": "agentsight-otel",
-        "telemetry.distro.version": version("agentsight-otel"),
-        **resource_attributes,
-    }
-    if settings.service_name:
-        attributes[semconv.SERVICE_NAME] = settings.service_name
-    if settings.environment:
-        attributes[semconv.DEPLOYMENT_ENVIRONMENT_NAME] = settings.environment
-    provider = TracerProvider(
-        sampler=ConversationSampler(settings.sample_ratio),
-        resource=Resource.create(attributes),
-        id_generator=IdGenerator(),
-        # Messages are events, and a turn loses none of them.
-        span_limits=SpanLimits(max_events=SpanLimits.UNSET, max_span_attributes=_MAX_ATTRIBUTES),
-        shutdown_on_exit=False,
-    )
-    provider.add_span_processor(IdentityProcessor())
-    return provider
+class Pipeline:
+    """From the spans that start to the delivery: our tracer provider, and its place beside the application's own.
+
+    Args:
+        settings: As loaded by ``init()``.
+        resource_attributes: More of them.
+        delivery: Takes the finished spans; None: only the application's provider does, or nothing.
+        attach_to: The application's provider, that our spans are to go through.
+        set_global: Make our provider the global one, if the application has none.
+
+    Raises:
+        SettingError: ``attach_to`` is not a provider of OpenTelemetry's SDK.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        resource_attributes: Mapping[str, Any],
+        delivery: SpanProcessor | None,
+        *,
+        attach_to: object = None,
+        set_global: bool = True,
+    ) -> None:
+        if attach_to is not None and not isinstance(attach_to, TracerProvider):
+            raise SettingError(
+                f"tracer_provider: {type(attach_to).__name__}: expected an opentelemetry.sdk.trace.TracerProvider"
+            )
+        present = trace.get_tracer_provider()
+        self._settings = settings
+        self._theirs = attach_to or _the_applications(present)
+        self._sampler: ConversationKeepingSampler | None = None
+        if attach_to is not None:
+            self.host = Host.ATTACHED
+        elif self._theirs is not None or runtime.expects_host():
+            self.host = Host.BESIDE
+        else:
+            self.host = Host.NONE
+        self.provider = self._new_provider(resource_attributes)
+        self._relay = Relay(delivery, outsiders=self.host is not Host.ATTACHED) if delivery is not None else None
+        if self._relay is not None:
+            self.provider.add_span_processor(self._relay)
+            if isinstance(present, TracerProvider) and present in _ours:
+                # Of an earlier init(); the global one cannot be replaced, and others hold its tracers.
+                present.add_span_processor(self._relay)
+        if self._theirs is not None:
+            self._join(self._theirs)
+        elif set_global and self.host is Host.NONE and isinstance(present, trace.ProxyTracerProvider):
+            trace.set_tracer_provider(self.provider)
+
+    def runtime(self, geolocator: "Geolocator | None") -> Runtime:
+        """What the modules below work with."""
+        return Runtime(
+            self.provider.get_tracer(runtime.TRACER_NAME, version("agentsight-otel")),
+            self._settings,
+            geolocator,
+            host=self.host,
+            deliver=self._relay.deliver if self._relay is not None and self.host is not Host.ATTACHED else None,
+            resource=self.provider.resource,
+        )
+
+    def force_flush(self, timeout_millis: int) -> bool:
+        """Sends what was recorded; True if all of it was taken in time."""
+        if self._relay is not None:
+            return self._relay.force_flush(timeout_millis)
+        return self.host is not Host.ATTACHED or self.provider.force_flush(timeout_millis)
+
+    def shutdown(self) -> None:
+        """Sends the rest and closes the delivery; an application's provider is flushed, and works on without us."""
+        if self._theirs is not None and self._sampler is not None and self._theirs.sampler is self._sampler:
+            self._theirs.sampler = self._sampler.inner
+        if self.host is not Host.ATTACHED:
+            self.provider.shutdown()
+        elif self._relay is not None:
+            self._relay.shutdown()
+        else:
+            self.provider.force_flush(int(self._settings.shutdown_timeout_s * 1_000))
+
+    def _new_provider(self, resource_attributes: Mapping[str, Any]) -> TracerProvider:
+        attributes = dict(resource_attributes)
+        if self._settings.service_name:
+            attributes[semconv.SERVICE_NAME] = self._settings.service_name
+        if self._settings.environment:
+            attributes[semconv.DEPLOYMENT_ENVIRONMENT_NAME] = self._settings.environment
+        distro = {"telemetry.distro.name": "agentsight-otel", "telemetry.distro.version": version("agentsight-otel")}
+        base = Resource.create(distro) if self._theirs is None else self._theirs.resource.merge(Resource(distro))
+        provider = TracerProvider(
+            sampler=ConversationSampler(self._settings.sample_ratio),
+            resource=base.merge(Resource(attributes)),
+            id_generator=IdGenerator(),
+            # Attached, our spans go through the application's processors, but not through its sampler.
+            active_span_processor=_processors_of(self._theirs) if self.host is Host.ATTACHED else None,
+            # Messages are events, and a turn loses none of them.
+            span_limits=SpanLimits(max_events=SpanLimits.UNSET, max_span_attributes=_MAX_ATTRIBUTES),
+            shutdown_on_exit=False,
+        )
+        if self.host is not Host.ATTACHED:
+            provider.add_span_processor(IdentityProcessor())
+        _ours.add(provider)
+        return provider
+
+    def _join(self, theirs: TracerProvider) -> None:
+        if self.host is Host.ATTACHED and theirs not in _joined:
+            theirs.add_span_processor(IdentityProcessor(attached=True))
+            _joined.add(theirs)
+        if self.host is Host.BESIDE and theirs not in _watched:
+            theirs.add_span_processor(HostSpanProcessor())
+            _watched.add(theirs)
+        # Tracers that the application made before keep its own sampler.
+        self._sampler = ConversationKeepingSampler(theirs.sampler)
+        theirs.sampler = self._sampler
 
 
-def join_global(provider: TracerProvider) -> None:
-    """Makes a provider the global one; one that is there already stays, and stamps identity on its spans."""
-    present = trace.get_tracer_provider()
-    if isinstance(present, trace.ProxyTracerProvider):
-        trace.set_tracer_provider(provider)
-    elif isinstance(present, TracerProvider):
-        present.add_span_processor(IdentityProcessor())
+def _the_applications(present: trace.TracerProvider) -> TracerProvider | None:
+    return present if isinstance(present, TracerProvider) and present not in _ours else None
+
+
+def _processors_of(provider: TracerProvider | None) -> Any:
+    return getattr(provider, "_active_span_processor", None)

@@ -1,10 +1,12 @@
 """What ``init()`` set up, for the modules below it."""
 
+import dataclasses
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import NoOpTracer, Tracer
 
@@ -39,7 +41,8 @@ class Runtime:
         geolocator: None without a database.
         enabled: Whether spans go anywhere.
         host: The application's own tracer provider.
-        deliver: Takes finished spans that no processor of ours sees; None if nothing does.
+        deliver: Takes finished spans of the application, and the tool of ours that they ran in; None: nothing does.
+        resource: Of our spans.
     """
 
     tracer: Tracer
@@ -47,13 +50,15 @@ class Runtime:
     geolocator: "Geolocator | None" = None
     enabled: bool = True
     host: Host = Host.NONE
-    deliver: Callable[[ReadableSpan], None] | None = None
+    deliver: Callable[[ReadableSpan, str], None] | None = None
+    resource: Resource | None = None
 
 
 OFF = Runtime(NoOpTracer(), Settings(), enabled=False)
 """Before ``init()``, after ``shutdown()``, and with OTEL_SDK_DISABLED."""
 
 _current = OFF
+_expects_host = False
 
 
 def current() -> Runtime:
@@ -66,3 +71,16 @@ def use(runtime: Runtime) -> Runtime:
     global _current
     before, _current = _current, runtime
     return before
+
+
+def expect_host() -> None:
+    """The application has a tracer provider of its own, though it may not be the global one."""
+    global _expects_host
+    _expects_host = True
+    if _current.enabled and _current.host is Host.NONE:
+        use(dataclasses.replace(_current, host=Host.BESIDE))
+
+
+def expects_host() -> bool:
+    """Whether ``expect_host`` was told."""
+    return _expects_host

@@ -58,6 +58,24 @@ SERVICE_NAME: Final = "service.name"
 SERVICE_VERSION: Final = "service.version"
 """string, resource attribute. A new one marks a deployment. Source: OTEL_RESOURCE_ATTRIBUTES."""
 
+IDENTITY_KEYS: Final = (
+    CONVERSATION_ID,
+    CONVERSATION_DEVICE,
+    CONVERSATION_SOURCE,
+    CONVERSATION_LANGUAGE,
+    CONVERSATION_NAME,
+    CONVERSATION_METADATA,
+    USER_ID,
+    CLIENT_ADDRESS,
+    GEO_COUNTRY_ISO_CODE,
+    GEO_REGION_ISO_CODE,
+    GEO_LOCALITY_NAME,
+    GEO_LOCATION_LAT,
+    GEO_LOCATION_LON,
+    DEPLOYMENT_ENVIRONMENT_NAME,
+)
+"""The identity of a conversation, on every span inside it."""
+
 # -- span kinds --------------------------------------------------------------------------------------------------
 
 SPAN_KIND: Final = "agentsight.span.kind"

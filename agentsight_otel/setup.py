@@ -4,10 +4,9 @@ import atexit
 import os
 import threading
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any
 
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry import trace
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter
 
 from agentsight_otel import runtime, semconv, spans
@@ -15,10 +14,10 @@ from agentsight_otel._guard import guard, say
 from agentsight_otel.config import SettingError, Settings
 from agentsight_otel.delivery import DeliveryProcessor
 from agentsight_otel.geo import Geolocator
-from agentsight_otel.provider import join_global, new_provider
+from agentsight_otel.provider import Pipeline
 
 _lock = threading.Lock()
-_provider: TracerProvider | None = None
+_pipeline: Pipeline | None = None
 _delivery: DeliveryProcessor | None = None
 
 
@@ -33,6 +32,7 @@ def init(
     trace_per: str | None = None,
     sample_ratio: float | None = None,
     resource_attributes: Mapping[str, str | bool | int | float] | None = None,
+    tracer_provider: trace.TracerProvider | None = None,
     set_global: bool = True,
     **more_settings: Any,
 ) -> None:
@@ -51,16 +51,19 @@ def init(
         trace_per: conversation or turn. Default: AGENTSIGHT_TRACE_PER, else conversation.
         sample_ratio: Share of the conversations recorded, 0 to 1. Default: AGENTSIGHT_SAMPLE_RATIO, else 1.
         resource_attributes: More of them.
-        set_global: Make the tracer provider OpenTelemetry's global one if there is none yet, so that other
-            instrumentations' spans join the conversations. A global provider that is there already stays, and stamps
-            the conversations' identity on its spans.
+        tracer_provider: The application's own, an OpenTelemetry SDK one, to attach to: our spans go through its
+            processors to its backend, content and all, and need no exporter of their own; one that is given gets the
+            conversations too. Its sampler does not decide about ours. Without it we run beside a global provider that
+            is there already: its backend gets none of our spans, ours gets its spans inside conversations as well.
+        set_global: Make our tracer provider OpenTelemetry's global one if the application has none, so that other
+            instrumentations' spans join the conversations.
         more_settings: Any other field of ``agentsight_otel.config.Settings``.
 
     Raises:
         SettingError: A setting's value is wrong; the message names the setting, the value and what was expected.
         TypeError: There is no such setting.
     """
-    global _provider, _delivery
+    global _pipeline, _delivery
     given = {
         "service_name": service_name,
         "environment": environment,
@@ -78,21 +81,23 @@ def init(
         )
     settings = Settings.load(**given)
     with _lock:
-        if _provider is not None:
+        if _pipeline is not None:
             say("init twice", "init() was called again; the first call stays in force until shutdown()")
             return
         if settings.disabled:
             return
-        exporter = span_exporter or _exporter(settings)
+        exporter = span_exporter
+        if exporter is None and (tracer_provider is None or settings.clickhouse_url):
+            exporter = _exporter(settings)
         geolocator = None
         if settings.geoip_database:
             try:
                 geolocator = Geolocator(settings.geoip_database)
             except ValueError as error:
                 raise SettingError(str(error)) from None
-        _provider = new_provider(settings, resource_attributes or {})
+        delivery = None
         if exporter is not None:
-            _delivery = DeliveryProcessor(
+            delivery = DeliveryProcessor(
                 exporter,
                 max_queue_spans=settings.max_queue_spans,
                 max_queue_bytes=settings.max_queue_bytes,
@@ -100,11 +105,11 @@ def init(
                 schedule_delay_s=settings.schedule_delay_s,
                 shutdown_timeout_s=settings.shutdown_timeout_s,
             )
-            _provider.add_span_processor(_delivery)
-        if set_global:
-            join_global(_provider)
-        tracer = _provider.get_tracer(runtime.TRACER_NAME, version("agentsight-otel"))
-        runtime.use(runtime.Runtime(tracer, settings, geolocator))
+        _pipeline = Pipeline(
+            settings, resource_attributes or {}, delivery, attach_to=tracer_provider, set_global=set_global
+        )
+        _delivery = delivery
+        runtime.use(_pipeline.runtime(geolocator))
         atexit.register(shutdown)
 
 
@@ -115,8 +120,8 @@ def flush(timeout_s: float = 30.0) -> bool:
         True if the backend took all of it within ``timeout_s`` seconds; never raises.
     """
     with guard("flushing"):
-        delivery = _delivery
-        return delivery is None or delivery.force_flush(int(timeout_s * 1_000))
+        pipeline = _pipeline
+        return pipeline is None or pipeline.force_flush(int(timeout_s * 1_000))
     return False
 
 
@@ -128,17 +133,17 @@ def shutdown() -> bool:
     Returns:
         True if nothing recorded since ``init()`` was lost.
     """
-    global _provider, _delivery
+    global _pipeline, _delivery
     with guard("shutting down"):
         with _lock:
-            provider, delivery = _provider, _delivery
-            _provider = _delivery = None
-            if provider is None:
+            pipeline, delivery = _pipeline, _delivery
+            _pipeline = _delivery = None
+            if pipeline is None:
                 return True
             spans.finish_open_turns(semconv.REASON_SHUTDOWN)
             runtime.use(runtime.OFF)
             atexit.unregister(shutdown)
-        provider.shutdown()
+        pipeline.shutdown()
         return delivery is None or delivery.dropped == 0
     return False
 

@@ -302,8 +302,8 @@ def test_a_turn_is_a_root_with_a_link_to_the_active_span_whatever_its_sampler_de
 def test_third_party_spans_inside_a_conversation_carry_its_identity(spans: Capture) -> None:
     from agentsight_otel import setup
 
-    assert setup._provider is not None
-    tracer = setup._provider.get_tracer("llm client")
+    assert setup._pipeline is not None
+    tracer = setup._pipeline.provider.get_tracer("llm client")
     with agentsight.conversation("c1", source="web"), agentsight.turn(), tracer.start_as_current_span("chat gpt"):
         pass
     chat, turn = spans.finished
