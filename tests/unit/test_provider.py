@@ -154,7 +154,9 @@ def test_beside_a_provider_its_spans_reach_us_with_identity_our_resource_and_a_l
     assert [link.context for link in turn.links] == [named(application.theirs, "POST /chat").context]
 
 
-@pytest.mark.parametrize("sampler", [ALWAYS_OFF, ParentBased(ALWAYS_OFF), TraceIdRatioBased(0)], ids=str)
+@pytest.mark.parametrize(
+    "sampler", [ALWAYS_OFF, ParentBased(ALWAYS_OFF), TraceIdRatioBased(0)], ids=["off", "parent-based", "ratio"]
+)
 def test_beside_a_provider_no_sampler_of_its_own_deletes_a_conversation(sampler: Sampler) -> None:
     application = Application(sampler)
     serve(application)
@@ -309,7 +311,9 @@ def test_attached_and_no_span_of_the_application_around_its_spans_are_below_ours
     assert forest(application.theirs) == [["invoke_agent", [["chain", [["execute_tool t", [["chat", []]]]]]]]]
 
 
-@pytest.mark.parametrize("sampler", [ALWAYS_OFF, ParentBased(ALWAYS_OFF), TraceIdRatioBased(0)], ids=str)
+@pytest.mark.parametrize(
+    "sampler", [ALWAYS_OFF, ParentBased(ALWAYS_OFF), TraceIdRatioBased(0)], ids=["off", "parent-based", "ratio"]
+)
 def test_attached_no_sampler_of_the_application_deletes_a_conversation(sampler: Sampler) -> None:
     application = Application(sampler, tracer_provider=True)
     serve(application)
