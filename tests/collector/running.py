@@ -11,6 +11,8 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.collector.waiting import until
+
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
 
@@ -97,6 +99,17 @@ class Collector:
             assert self.alive(), f"the collector ended while starting:\n{self.logged()}"
             assert time.monotonic() < deadline, f"the collector is not healthy after {timeout_s:g} s:\n{self.logged()}"
             time.sleep(0.05)
+
+    def wait_sent(self, spans: int, timeout_s: float = 60.0) -> None:
+        """Returns when ClickHouse (or whatever is behind it) has acknowledged that many spans since its start.
+
+        Rows are visible in a table before they are in the materialised views; an INSERT is acknowledged after both.
+        """
+        until(
+            lambda: self.metrics().get("otelcol_exporter_sent_spans", 0) >= spans,
+            timeout_s,
+            f"{spans} spans sent on by the collector",
+        )
 
     def stop(self) -> int:
         """Asks it to end (it drains what it can) and returns the exit code. Stopping twice does nothing."""

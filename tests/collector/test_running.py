@@ -5,7 +5,6 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 import agentsight_otel as agentsight
 from agentsight_otel import clickhouse_client
 from tests.collector.conftest import StartCollector
-from tests.collector.waiting import until
 
 
 def test_a_conversation_goes_through(
@@ -21,7 +20,7 @@ def test_a_conversation_goes_through(
         agentsight.user_message("hi")
         agentsight.agent_message("hello")
     assert agentsight.shutdown()
+    collector.wait_sent(1)
     with clickhouse_client.connect(schema_url) as client:
-        until(lambda: client.query("SELECT count() FROM otel_traces").first_row[0] == 1)
-    until(lambda: collector.metrics().get("otelcol_exporter_sent_spans") == 1)
+        assert client.query("SELECT conversation_id, messages FROM conversations_v").result_rows == [("c1", 2)]
     assert collector.stop() == 0
