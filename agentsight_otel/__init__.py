@@ -12,40 +12,56 @@ with agentsight.turn():
 from agentsight_otel.api import (
     agent_message,
     button,
-    conversation,
     end_conversation,
     feedback,
     get_or_create_conversation,
     initialize_conversation,
     open_conversation,
-    task,
-    tool,
-    turn,
+    record_attachments,
+    update_metadata,
     user_message,
 )
 from agentsight_otel.config import SettingError
 from agentsight_otel.context import Conversation
 from agentsight_otel.processors import ConversationSpanProcessor
+from agentsight_otel.scopes import (
+    abandon_turn,
+    conversation,
+    end_turn,
+    generation,
+    model_hint,
+    task,
+    tool,
+    turn,
+    wrap,
+)
 from agentsight_otel.setup import flush, init, is_enabled, shutdown
 
 __all__ = [
     "Conversation",
     "ConversationSpanProcessor",
     "SettingError",
+    "abandon_turn",
     "agent_message",
     "button",
     "conversation",
     "end_conversation",
+    "end_turn",
     "feedback",
     "flush",
+    "generation",
     "get_or_create_conversation",
     "init",
     "initialize_conversation",
     "is_enabled",
+    "model_hint",
     "open_conversation",
+    "record_attachments",
     "shutdown",
     "task",
     "tool",
     "turn",
+    "update_metadata",
     "user_message",
+    "wrap",
 ]

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -52,6 +53,35 @@ def say(key: str, message: str, *, level: int = logging.WARNING, error: BaseExce
     logger.log(level, "%s%s", message, repeated, exc_info=error)
 
 
+def _new_lock_in_child() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_lock_in_child)
+
+
+def swallow(doing: str, error: Exception) -> None:
+    """Logs what telemetry raised; under tests it is raised again. What ``guard`` does, for paths where it is too slow.
+
+    Args:
+        doing: What was being done, for the log.
+        error: What was raised.
+    """
+    if _raise_errors:
+        raise error
+    try:
+        say(
+            f"{doing}: {type(error).__name__}",
+            f"agentsight_otel failed while {doing}; your code is not affected",
+            level=logging.ERROR,
+            error=error,
+        )
+    except Exception:  # a logging handler of the application may raise
+        return
+
+
 class guard:
     """Swallows and logs what telemetry raises inside the ``with`` block.
 
@@ -73,15 +103,7 @@ class guard:
         """Swallows an ``Exception``; interrupts and exits pass."""
         if error is None or not isinstance(error, Exception) or _raise_errors:
             return False
-        try:
-            say(
-                f"{self._doing}: {type(error).__name__}",
-                f"agentsight_otel failed while {self._doing}; your code is not affected",
-                level=logging.ERROR,
-                error=error,
-            )
-        except Exception:  # a logging handler of the application may raise
-            return True
+        swallow(self._doing, error)
         return True
 
 

@@ -1,17 +1,13 @@
-"""Decorators, context managers and functions over the span lifecycle; no logic of their own."""
+"""Module functions over the span lifecycle: conversations, messages and what else happens in them."""
 
-import functools
-import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, overload
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from agentsight_otel import context, runtime, semconv, spans
+from typing_extensions import Unpack
+
+from agentsight_otel import attachments, context, runtime, semconv, spans
 from agentsight_otel._guard import guard, guarded, say
-from agentsight_otel.context import NO_CONVERSATION, Conversation
-from agentsight_otel.spans import ConversationScope, TaskSpan, ToolSpan, TurnSpan
-from agentsight_otel.wrapping import Helper
-
-F = TypeVar("F", bound=Callable[..., Any])
+from agentsight_otel.context import NO_CONVERSATION, Conversation, ConversationFields
 
 
 def get_or_create_conversation(
@@ -46,7 +42,7 @@ def get_or_create_conversation(
         environment: The conversation's own, where it differs from the deployment's.
         country: ISO 3166-1 alpha-2, where you know it yourself.
     """
-    return _announce(
+    return _announced(
         semconv.SPAN_CONVERSATION_STARTED,
         conversation_id,
         customer_id=customer_id,
@@ -82,17 +78,17 @@ def initialize_conversation(
 
     Args:
         conversation_id: Your id of it; the trace id follows from it.
-        customer_id: Who the customer is (user.id).
-        customer_ip_address: Geolocated, then stored as the IP policy allows.
-        device: desktop, tablet, mobile, …
-        source: web, whatsapp, viber, …
-        language: A BCP-47 tag.
-        metadata: A JSON object.
-        name: A title for people.
-        environment: The conversation's own, where it differs from the deployment's.
-        country: ISO 3166-1 alpha-2, where you know it yourself.
+        customer_id: This and the rest as ``get_or_create_conversation`` takes them.
+        customer_ip_address: See there.
+        device: See there.
+        source: See there.
+        language: See there.
+        metadata: See there.
+        name: See there.
+        environment: See there.
+        country: See there.
     """
-    return _announce(
+    return _announced(
         semconv.SPAN_CONVERSATION_OPENED,
         conversation_id,
         customer_id=customer_id,
@@ -107,59 +103,36 @@ def initialize_conversation(
     )
 
 
-open_conversation = initialize_conversation
+def open_conversation(conversation_id: str, *, enabled: bool = True, **fields: Unpack[ConversationFields]) -> None:
+    """Records a visit, as ``initialize_conversation``, but leaves the current conversation as it is. Never raises.
+
+    Emits a span ``conversation_opened`` (kind conversation).
+
+    Args:
+        conversation_id: Your id of it.
+        enabled: False: records nothing.
+        fields: As ``get_or_create_conversation`` takes them.
+    """
+    if enabled:
+        _announce(semconv.SPAN_CONVERSATION_OPENED, conversation_id, **fields)
 
 
-def _announce(span_name: str, conversation_id: object, **given: Any) -> Conversation:
+def _announced(span_name: str, conversation_id: object, **fields: Any) -> Conversation:
     with guard("starting a conversation"):
-        conversation = context.describe(runtime.current(), conversation_id, **given)
+        conversation = _announce(span_name, conversation_id, **fields) or NO_CONVERSATION
         turn = context.turn_in(None)
         if turn is not None:
             turn.adopt(conversation)
         context.make_current(conversation)
-        spans.point(semconv.KIND_CONVERSATION, span_name, {}, conversation=conversation, root=True)
         return conversation
     return NO_CONVERSATION
 
 
-def conversation(
-    conversation_id: str,
-    customer_id: str | None = None,
-    customer_ip_address: str | None = None,
-    device: str | None = None,
-    source: str | None = None,
-    language: str | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    *,
-    name: str | None = None,
-    environment: str | None = None,
-    country: str | None = None,
-) -> Helper[ConversationScope]:
-    """Makes a conversation current within a ``with`` block, or within the calls of a decorated function.
-
-    Emits no span; the arguments are those of ``get_or_create_conversation``.
-    """
-
-    def begin() -> ConversationScope:
-        with guard("entering a conversation"):
-            return ConversationScope(
-                context.describe(
-                    runtime.current(),
-                    conversation_id,
-                    customer_id=customer_id,
-                    customer_ip_address=customer_ip_address,
-                    device=device,
-                    source=source,
-                    language=language,
-                    metadata=metadata,
-                    name=name,
-                    environment=environment,
-                    country=country,
-                )
-            )
-        return ConversationScope(NO_CONVERSATION)
-
-    return Helper(begin)
+@guarded("announcing a conversation")
+def _announce(span_name: str, conversation_id: object, **fields: Any) -> Conversation:
+    conversation = context.describe(runtime.current(), conversation_id, **fields)
+    spans.point(semconv.KIND_CONVERSATION, span_name, {}, conversation=conversation, root=True)
+    return conversation
 
 
 def end_conversation(conversation_id: str | None = None) -> None:
@@ -181,141 +154,101 @@ def end_conversation(conversation_id: str | None = None) -> None:
         )
 
 
-@overload
-def turn(name: F) -> F: ...
-@overload
-def turn(
-    name: str | None = None, *, agent: str | None = None, conversation_id: str | None = None
-) -> Helper[TurnSpan]: ...
-def turn(name: Any = None, *, agent: str | None = None, conversation_id: str | None = None) -> Any:
-    """One exchange, from the user's messages to the agent's replies.
-
-        with turn(agent="concierge") as current:
-            current.user_message("Is breakfast included?")
-            current.agent_message("It is.")
-
-    Use it as ``with turn():``, ``@turn`` or ``@turn(agent=…)`` on a function of any shape. It is complete unless the
-    block or call raises: an exception makes it incomplete with reason error, cancellation with reason abandoned.
-
-    Emits a root span ``invoke_agent {agent}`` (kind turn).
-
-    Args:
-        name: What it is called where no agent is named.
-        agent: The agent that takes it (gen_ai.agent.name).
-        conversation_id: Default: the current conversation's.
-    """
-    if callable(name):
-        return turn()(name)
-
-    def begin() -> TurnSpan:
-        return TurnSpan(
-            _name(name), agent=_name(agent), conversation=None if conversation_id is None else _named(conversation_id)
-        )
-
-    return Helper(begin)
-
-
-@overload
-def tool(name: F) -> F: ...
-@overload
-def tool(name: str | None = None, *, arguments: object = None, call_id: str | None = None) -> Helper[ToolSpan]: ...
-def tool(name: Any = None, *, arguments: object = None, call_id: str | None = None) -> Any:
-    """One execution of a tool by the agent.
-
-        @tool
-        def find_flights(origin: str, destination: str) -> list[str]: ...
-
-        with tool("find_flights", arguments={"origin": "ATH"}, call_id="call_1") as call:
-            call.result(["A3 602"])
-
-    As a decorator, ``@tool`` or ``@tool("name")`` on a function of any shape, it records the arguments and the result.
-    An exception marks the call as failed, and passes.
-
-    Emits a span ``execute_tool {name}`` (kind tool).
-
-    Args:
-        name: Of the tool. Default: the function's.
-        arguments: What it is called with, for ``with``.
-        call_id: The model's id of the call.
-    """
-    if callable(name):
-        return tool()(name)
-
-    def begin() -> ToolSpan:
-        return ToolSpan(_name(name) or "unknown", arguments=arguments, call_id=call_id)
-
-    def begin_call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ToolSpan:
-        given: object = arguments
-        if given is None and runtime.current().enabled:
-            with guard("recording a tool's arguments"):
-                given = _arguments(_signature(function), args, kwargs)
-        return ToolSpan(_name(name) or _name_of(function), arguments=given, call_id=call_id)
-
-    return Helper(begin, begin_call)
-
-
-@overload
-def task(name: F) -> F: ...
-@overload
-def task(name: str | None = None) -> Helper[TaskSpan]: ...
-def task(name: Any = None) -> Any:
-    """Internal work, not counted as a tool; ``with task("rank"):``, ``@task`` or ``@task("rank")``.
-
-    Emits a span ``{name}`` (kind task).
-
-    Args:
-        name: Default: the function's.
-    """
-    if callable(name):
-        return task()(name)
-    return Helper(
-        lambda: TaskSpan(_name(name) or "task"),
-        lambda function, args, kwargs: TaskSpan(_name(name) or _name_of(function)),
-    )
-
-
-def user_message(content: str, *, metadata: Mapping[str, Any] | None = None) -> None:
+def user_message(text: str, metadata: Mapping[str, Any] | None = None) -> None:
     """Records a message of the end user. Never raises.
 
     Emits an event ``agentsight.message`` on the current turn; outside one, on a turn of its own.
 
     Args:
-        content: The text; cut at ``max_value_bytes``.
+        text: The message; cut at ``max_value_bytes``.
         metadata: A JSON object.
     """
-    spans.message(semconv.SENDER_END_USER, content, metadata)
+    spans.message(semconv.SENDER_END_USER, text, metadata)
 
 
-def agent_message(content: str, *, metadata: Mapping[str, Any] | None = None) -> None:
+def agent_message(text: str, metadata: Mapping[str, Any] | None = None) -> None:
     """Records a message of the agent. Never raises.
 
     Emits an event ``agentsight.message`` on the current turn; outside one, on a turn of its own.
 
     Args:
-        content: The text; cut at ``max_value_bytes``.
+        text: The message; cut at ``max_value_bytes``.
         metadata: A JSON object.
     """
-    spans.message(semconv.SENDER_AGENT, content, metadata)
+    spans.message(semconv.SENDER_AGENT, text, metadata)
 
 
 @guarded("recording a button")
-def button(event: str, *, label: str | None = None, value: str | None = None) -> None:
-    """The user pressed a button. Never raises. Emits a span ``button {event}`` (kind button).
+def button(
+    button_event: str,
+    label: str | None = None,
+    value: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """The user pressed a button. Never raises. Emits a span ``button {button_event}`` (kind button).
 
     Args:
-        event: What it does.
+        button_event: What it does.
         label: What is written on it.
         value: What it sends.
+        metadata: A JSON object.
     """
     spans.point(
         semconv.KIND_BUTTON,
-        f"button {event}",
+        f"button {button_event}",
         {
-            semconv.BUTTON_EVENT: spans.bounded_text(event),
+            semconv.BUTTON_EVENT: spans.bounded_text(button_event),
             semconv.BUTTON_LABEL: spans.bounded_text(label),
             semconv.BUTTON_VALUE: spans.bounded_text(value),
+            semconv.METADATA: spans.bounded_text(metadata),
         },
     )
+
+
+@guarded("recording attachments")
+def record_attachments(
+    files: Iterable[object],
+    sender: str = semconv.SENDER_END_USER,
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Files were sent; moves no bytes. Never raises. Emits a span ``attachment`` (kind attachment).
+
+    Args:
+        files: Paths, open files, a framework's uploads, or mappings with filename, mime_type and size; of each the
+            name, type and size in bytes are recorded, as far as it says.
+        sender: end_user or agent.
+        metadata: A JSON object.
+    """
+    listed = [files] if isinstance(files, (str, bytes, Mapping)) else list(files)
+    spans.point(
+        semconv.KIND_ATTACHMENT,
+        semconv.KIND_ATTACHMENT,
+        {
+            semconv.ATTACHMENT_SENDER: spans.bounded_text(sender),
+            semconv.ATTACHMENT_COUNT: len(listed),
+            semconv.ATTACHMENT_FILES: spans.bounded_text([attachments.describe(file) for file in listed]),
+            semconv.METADATA: spans.bounded_text(metadata),
+        },
+    )
+
+
+@guarded("updating metadata")
+def update_metadata(metadata: Mapping[str, Any] | None = None, *, remove: Iterable[str] | None = None) -> None:
+    """Changes the current conversation's metadata, for every span from here on. Never raises.
+
+    The rest of it stays, as far as this process knows it. Emits a span ``metadata_updated`` (kind conversation).
+
+    Args:
+        metadata: Members to add or replace, whole; None, False, 0 and '' are values like others.
+        remove: Members to take out.
+    """
+    current = context.current_conversation()
+    if not current.id:
+        say("update_metadata outside", "update_metadata(): there is no current conversation")
+        return
+    removed = [remove] if isinstance(remove, str) else remove or ()
+    current.update_metadata(metadata or {}, removed, runtime.current().settings.max_value_bytes)
+    spans.point(semconv.KIND_CONVERSATION, semconv.SPAN_METADATA_UPDATED, {}, conversation=current, root=True)
 
 
 @guarded("recording feedback")
@@ -362,23 +295,3 @@ def _named(conversation_id: str) -> Conversation:
     with guard("naming a conversation"):
         return context.describe(runtime.current(), conversation_id)
     return NO_CONVERSATION
-
-
-def _name(name: object) -> str | None:
-    with guard("reading a name"):
-        return None if name is None else str(name).strip() or None
-    return None
-
-
-def _name_of(function: Callable[..., Any]) -> str:
-    return getattr(function, "__name__", None) or type(function).__name__
-
-
-@functools.lru_cache(maxsize=10_000)
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
-    return inspect.signature(function)
-
-
-def _arguments(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    bound = signature.bind(*args, **kwargs).arguments
-    return {name: value for name, value in bound.items() if name not in ("self", "cls")}

@@ -157,7 +157,14 @@ class Settings:
     shutdown_timeout_s: float = _setting(
         "AGENTSIGHT_SHUTDOWN_TIMEOUT_S", _number(0, 3600), 15.0, "How long exit waits for the last spans, in s."
     )
-    disabled: bool = _setting("OTEL_SDK_DISABLED", _flag, False, "Record nothing.")
+    turn_timeout_s: float = _setting(
+        "AGENTSIGHT_TURN_TIMEOUT_S",
+        _number(0, 604_800),
+        300.0,
+        "A turn that was handed over to a stream, or kept open, ends when nothing happened in it for so long, in s; "
+        "0 = never.",
+    )
+    disabled: bool = _setting("AGENTSIGHT_DISABLED", _flag, False, "Record nothing.", "OTEL_SDK_DISABLED")
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> "Settings":

@@ -1,15 +1,21 @@
 """The current conversation and turn. They travel in OpenTelemetry's context, wherever that is carried."""
 
+import threading
+from collections.abc import Iterable, Mapping
+from contextvars import Token
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol, TypedDict
 
 from opentelemetry import context as otel_context
-from opentelemetry.context import Context
+
+# attach() and detach() of the public module log "Failed to detach context" where a context is left by another thread
+# or task than entered it, which is nobody's fault in a generator that is closed from elsewhere.
+from opentelemetry.context import _RUNTIME_CONTEXT, Context
 from opentelemetry.trace import Span
 
 from agentsight_otel import geo, identity, semconv
-from agentsight_otel._guard import say
+from agentsight_otel._guard import say, swallow
 from agentsight_otel.runtime import Runtime
 from agentsight_otel.serialize import to_text
 
@@ -17,6 +23,8 @@ Attributes = dict[str, str | bool | int | float]
 
 _CONVERSATION = otel_context.create_key("agentsight-conversation")
 _TURN = otel_context.create_key("agentsight-turn")
+_MODEL_HINT = otel_context.create_key("agentsight-model-hint")
+_metadata_lock = threading.RLock()  # putting somebody's values into text runs code of theirs
 
 
 @dataclass(frozen=True)
@@ -26,18 +34,64 @@ class Conversation:
     Attributes:
         id: As given; '' where spans belong to none.
         attributes: The identity attributes that every span inside it carries.
+        metadata: The JSON object among them, before it became text.
+        recorded: False where the application asked for nothing to be recorded.
     """
 
     id: str
     attributes: Attributes = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    recorded: bool = True
 
     @cached_property
     def trace_id(self) -> int | None:
         """The trace that it is, as an integer; None without an id."""
         return identity.trace_id(self.id) if self.id else None
 
+    def update_metadata(self, changed: Mapping[str, Any], removed: Iterable[str], max_bytes: int) -> None:
+        """Changes the metadata for every span from here on, wherever this conversation is current."""
+        with _metadata_lock:
+            self.metadata.update(changed)
+            for key in removed:
+                self.metadata.pop(key, None)
+            self.attributes[semconv.CONVERSATION_METADATA] = to_text(self.metadata, max_bytes)
+
 
 NO_CONVERSATION = Conversation("")
+
+
+class CustomerFields(TypedDict, total=False):
+    """What may be said of a conversation, besides its id and name.
+
+    Attributes:
+        customer_id: Who the customer is (user.id).
+        customer_ip_address: Geolocated, then stored as the IP policy allows.
+        device: desktop, tablet, mobile, …
+        source: web, whatsapp, viber, …
+        language: A BCP-47 tag.
+        metadata: A JSON object.
+        environment: The conversation's own, where it differs from the deployment's.
+        country: ISO 3166-1 alpha-2, where you know it yourself.
+    """
+
+    customer_id: str | None
+    customer_ip_address: str | None
+    device: str | None
+    source: str | None
+    language: str | None
+    metadata: Mapping[str, Any] | None
+    environment: str | None
+    country: str | None
+
+
+class ConversationFields(CustomerFields, total=False):
+    """What may be said of a conversation, besides its id.
+
+    Attributes:
+        name: A title for people.
+    """
+
+    name: str | None
 
 
 class Turn(Protocol):
@@ -67,6 +121,7 @@ def describe(
     metadata: object = None,
     environment: object = None,
     country: object = None,
+    recorded: bool | None = None,
 ) -> Conversation:
     """A conversation from what is given of it now, and what this context already knows of the same one."""
     limit = runtime.settings.max_value_bytes
@@ -92,10 +147,13 @@ def describe(
         semconv.GEO_COUNTRY_ISO_CODE: text(country).upper(),
     }
     attributes.update({key: value for key, value in given.items() if value})
+    document = dict(metadata) if isinstance(metadata, Mapping) else {}
     current = current_conversation()
     if known and current.id == known:
         attributes = {**current.attributes, **attributes}
-    return Conversation(known, attributes)
+        document = document or dict(current.metadata)
+        recorded = current.recorded if recorded is None else recorded
+    return Conversation(known, attributes, document, recorded is not False)
 
 
 def conversation_in(context: Context | None) -> Conversation:
@@ -131,39 +189,82 @@ def with_turn(turn: Turn, context: Context | None = None) -> Context:
 def identity_in(context: Context | None) -> Attributes:
     """The attributes that every span started in a context carries: the conversation's, and the turn's id."""
     conversation, turn = conversation_in(context), turn_in(context)
-    if turn is None:
-        return conversation.attributes
-    return {**(conversation if conversation.id else turn.conversation).attributes, semconv.TURN_ID: turn.id}
+    if turn is not None and not conversation.id:
+        conversation = turn.conversation
+    if not conversation.recorded:
+        return {}
+    return conversation.attributes if turn is None else {**conversation.attributes, semconv.TURN_ID: turn.id}
+
+
+def with_model_hint(model: str, context: Context | None = None) -> Context:
+    """A context in which calls of a model that nobody names are calls of this one."""
+    return otel_context.set_value(_MODEL_HINT, model, context)
+
+
+def model_hint_in(context: Context | None) -> str:
+    """The model to assume where a call names none; '' if there is no hint."""
+    return str(otel_context.get_value(_MODEL_HINT, context) or "")
 
 
 def make_current(conversation: Conversation) -> None:
     """Makes a conversation current from here on: to the end of the task, thread or surrounding block."""
-    otel_context.attach(with_conversation(conversation))
+    attach(with_conversation(conversation))
+
+
+def current_context() -> Context:
+    """OpenTelemetry's current context."""
+    return _RUNTIME_CONTEXT.get_current()
+
+
+def attach(context: Context) -> "Token[Context] | None":
+    """Makes a context current; give what this returns to ``detach``. Never raises."""
+    try:
+        return _RUNTIME_CONTEXT.attach(context)
+    except Exception as error:
+        swallow("entering a context", error)
+        return None
+
+
+def detach(token: "Token[Context] | None") -> None:
+    """Makes the context from before ``attach`` current again; elsewhere than where it was attached, nothing."""
+    if token is None:
+        return
+    try:
+        _RUNTIME_CONTEXT.detach(token)
+    except (ValueError, RuntimeError):
+        return  # in another thread or task, where it is not current; or for the second time
+    except Exception as error:
+        swallow("leaving a context", error)
 
 
 class Scope:
-    """A piece of work with a context of its own, entered and left any number of times (once a generator's step).
+    """A piece of work: the context that it runs in, and an end.
 
-    What the work changes in its context between entering and leaving is there again when it is entered next.
+    Attributes:
+        context: What is current while it runs.
+        left_at: When it was last left with the work still going on, by the monotonic clock; ``inf`` while it runs.
     """
 
+    context: Context
+    left_at: float = float("inf")
+
     def __init__(self, context: Context) -> None:
-        self._context = context
-
-    def enter(self) -> object:
-        """Makes the context current; give what this returns to ``leave``."""
-        return otel_context.attach(self._context)
-
-    def leave(self, token: object) -> None:
-        """Makes the context from before ``enter`` current again."""
-        self._context = otel_context.get_current()
-        otel_context.detach(token)  # type: ignore[arg-type]
+        self.context = context
 
     def result(self, value: object) -> None:
         """Takes note of what the work returned."""
 
-    def fail(self, error: BaseException) -> None:
-        """Takes note of what the work raised."""
+    def finish(self, error: BaseException | None = None) -> None:
+        """The work is over, by an error or not; only the first time counts."""
 
-    def finish(self) -> None:
-        """The work is over."""
+    @property
+    def finished(self) -> bool:
+        """Whether it is over."""
+        return False
+
+    def leave_block(self, error: BaseException | None = None) -> None:
+        """The block or call that the work began with is over, and with it the work, unless it was handed over."""
+        self.finish(error)
+
+    def hand_over(self) -> None:
+        """From here on the work is over when what it was handed over to says so."""

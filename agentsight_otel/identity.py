@@ -7,8 +7,9 @@ from contextvars import ContextVar
 
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
-_root_trace: ContextVar[int | None] = ContextVar("agentsight_root_trace", default=None)
+_starting: ContextVar[tuple[int | None, int]] = ContextVar("agentsight_starting", default=(None, 0))
 _derived: ContextVar["Iterator[int] | None"] = ContextVar("agentsight_derived_ids", default=None)
+_random = RandomIdGenerator()
 
 
 def trace_id(conversation_id: str) -> int:
@@ -20,34 +21,47 @@ def trace_id(conversation_id: str) -> int:
 
 
 class IdGenerator(RandomIdGenerator):
-    """Random ids, but for traces started within ``root_trace`` and spans within ``derived_ids``."""
+    """Random ids, but for spans started within ``starting`` or ``derived_ids``."""
 
     def generate_trace_id(self) -> int:
-        """The trace id of ``root_trace``, else a random one."""
-        root = _root_trace.get()
+        """The trace id of ``starting``, else a random one."""
+        root = _starting.get()[0]
         return super().generate_trace_id() if root is None else root
 
     def generate_span_id(self) -> int:
-        """The next id of ``derived_ids``, else a random one."""
-        derived = _derived.get()
-        return super().generate_span_id() if derived is None else next(derived)
+        """The span id of ``starting``, else that of ``new_span_id``."""
+        trace, span = _starting.get()
+        if span:
+            _starting.set((trace, 0))  # for one span; a processor may start others meanwhile
+        return span or new_span_id()
 
 
-class root_trace:
-    """Gives root spans started within the ``with`` block a trace id; None leaves it random."""
+def new_span_id() -> int:
+    """The next id of ``derived_ids``, else a random one."""
+    derived = _derived.get()
+    return _random.generate_span_id() if derived is None else next(derived)
 
-    __slots__ = ("_token", "_trace_id")
 
-    def __init__(self, trace: int | None) -> None:
-        self._trace_id = trace
+class starting:
+    """Gives the one span that is started within the ``with`` block its ids.
+
+    Args:
+        trace: Of a root span; None leaves it random.
+        span: 0 leaves it random.
+    """
+
+    __slots__ = ("_ids", "_token")
+
+    def __init__(self, trace: int | None, span: int = 0) -> None:
+        self._ids = (trace, span)
 
     def __enter__(self) -> None:
-        """Sets it."""
-        self._token = _root_trace.set(self._trace_id)
+        """Sets them."""
+        self._token = _starting.set(self._ids)
 
     def __exit__(self, *exc: object) -> None:
-        """Takes it back."""
-        _root_trace.reset(self._token)
+        """Takes them back."""
+        _starting.reset(self._token)
 
 
 @contextmanager

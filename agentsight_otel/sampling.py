@@ -51,7 +51,7 @@ class ConversationSampler(Sampler):
         conversation = context.conversation_in(parent_context)
         if not conversation.id:
             return self._others.should_sample(parent_context, trace_id, name, kind, attributes, links)
-        record = records(conversation.id, self._ratio, conversation.trace_id)
+        record = conversation.recorded and records(conversation.id, self._ratio, conversation.trace_id)
         decision = Decision.RECORD_AND_SAMPLE if record else Decision.DROP
         return SamplingResult(decision, attributes if record else None)
 
@@ -106,7 +106,9 @@ def _instead(parent_context: Context | None) -> Decision | None:
     conversation = context.conversation_in(parent_context)
     if not conversation.id:
         conversation = context.current_conversation()
-    if not conversation.id or not records(conversation.id, ours.settings.sample_ratio, conversation.trace_id):
+    if not conversation.id or not conversation.recorded:
+        return None
+    if not records(conversation.id, ours.settings.sample_ratio, conversation.trace_id):
         return None
     if ours.host is Host.BESIDE:
         return Decision.RECORD_ONLY

@@ -210,6 +210,42 @@ GEN_AI_TOOL_CALL_ARGUMENTS: Final = "gen_ai.tool.call.arguments"
 GEN_AI_TOOL_CALL_RESULT: Final = "gen_ai.tool.call.result"
 """string, JSON or text. What the tool returned."""
 
+GEN_AI_PROVIDER_NAME: Final = "gen_ai.provider.name"
+"""string. Who runs the model: openai, anthropic, aws.bedrock, … Source: GenAI semantic conventions."""
+
+GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
+"""string. The model asked for. Source: GenAI semantic conventions."""
+
+GEN_AI_RESPONSE_MODEL: Final = "gen_ai.response.model"
+"""string. The model that answered. Source: GenAI semantic conventions."""
+
+GEN_AI_RESPONSE_ID: Final = "gen_ai.response.id"
+"""string. The provider's id of the response. Source: GenAI semantic conventions."""
+
+GEN_AI_RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+"""string[]. Why the model stopped, one for each choice. Source: GenAI semantic conventions."""
+
+GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
+"""double, seconds. From the request to the first chunk of the response. Source: GenAI semantic conventions."""
+
+GEN_AI_USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+"""int. Tokens of the prompt, those from and to a cache included. Source: GenAI semantic conventions."""
+
+GEN_AI_USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+"""int. Tokens of the answer, reasoning included. Source: GenAI semantic conventions."""
+
+GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+"""int. Of the input tokens, those from the provider's cache. Source: GenAI semantic conventions."""
+
+GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
+"""int. Of the input tokens, those written to the provider's cache. Source: GenAI semantic conventions."""
+
+GEN_AI_USAGE_REASONING_OUTPUT_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
+"""int. Of the output tokens, those spent on reasoning. Source: GenAI semantic conventions."""
+
+LLM_MODEL_DECLARED: Final = "agentsight.llm.model_declared"
+"""bool, true where the model's name comes from ``model_hint`` rather than from the call."""
+
 ENTITY_NAME: Final = "agentsight.entity.name"
 """string. The name of a task."""
 
@@ -258,7 +294,7 @@ FEEDBACK_SOURCES: Final = (FEEDBACK_SOURCE_CUSTOMER, FEEDBACK_SOURCE_PLATFORM)
 """The values of ``agentsight.feedback.source``."""
 
 METADATA: Final = "agentsight.metadata"
-"""string, a JSON object. Free data on a feedback."""
+"""string, a JSON object. Free data on a button, an attachment or a feedback."""
 
 # -- accepted dialects: what other SDKs call the same things; first non-empty wins, left to right -----------------
 

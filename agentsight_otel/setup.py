@@ -9,7 +9,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter
 
-from agentsight_otel import runtime, semconv, spans
+from agentsight_otel import former, runtime, semconv, spans
 from agentsight_otel._guard import guard, say
 from agentsight_otel.config import SettingError, Settings
 from agentsight_otel.delivery import DeliveryProcessor
@@ -22,6 +22,7 @@ _delivery: DeliveryProcessor | None = None
 
 
 def init(
+    api_key: object = None,
     *,
     service_name: str | None = None,
     environment: str | None = None,
@@ -35,13 +36,14 @@ def init(
     tracer_provider: trace.TracerProvider | None = None,
     set_global: bool = True,
     **more_settings: Any,
-) -> None:
+) -> bool:
     """Starts recording. Call it once, when the process starts.
 
     Spans go to ``span_exporter`` if given; else straight to ClickHouse if there is a ``clickhouse_url``; else by OTLP
     as the standard OTEL_* variables say (http/protobuf to localhost:4318 unless told otherwise).
 
     Args:
+        api_key: Of the AgentSight 0.1 SDK; not used.
         service_name: Resource attribute service.name. Default: AGENTSIGHT_SERVICE_NAME, OTEL_SERVICE_NAME.
         environment: The deployment, production for example. Default: AGENTSIGHT_ENVIRONMENT.
         clickhouse_url: ``http://user:password@host:port/database``. Default: AGENTSIGHT_CLICKHOUSE_URL.
@@ -57,7 +59,10 @@ def init(
             is there already: its backend gets none of our spans, ours gets its spans inside conversations as well.
         set_global: Make our tracer provider OpenTelemetry's global one if the application has none, so that other
             instrumentations' spans join the conversations.
-        more_settings: Any other field of ``agentsight_otel.config.Settings``.
+        more_settings: Any other field of ``agentsight_otel.config.Settings``, or argument of the AgentSight 0.1 SDK.
+
+    Returns:
+        Whether spans are recorded.
 
     Raises:
         SettingError: A setting's value is wrong; the message names the setting, the value and what was expected.
@@ -72,7 +77,7 @@ def init(
         "ip_policy": ip_policy,
         "trace_per": trace_per,
         "sample_ratio": sample_ratio,
-        **more_settings,
+        **former.settings_from(api_key, more_settings),
     }
     unknown = sorted(set(given) - set(Settings.__dataclass_fields__))
     if unknown:
@@ -83,9 +88,9 @@ def init(
     with _lock:
         if _pipeline is not None:
             say("init twice", "init() was called again; the first call stays in force until shutdown()")
-            return
+            return True
         if settings.disabled:
-            return
+            return False
         exporter = span_exporter
         if exporter is None and (tracer_provider is None or settings.clickhouse_url):
             exporter = _exporter(settings)
@@ -111,17 +116,23 @@ def init(
         _delivery = delivery
         runtime.use(_pipeline.runtime(geolocator))
         atexit.register(shutdown)
+        return True
 
 
-def flush(timeout_s: float = 30.0) -> bool:
+def flush(timeout_ms: float = 30_000, *, timeout_s: float | None = None) -> bool:
     """Sends what was recorded so far.
 
+    Args:
+        timeout_ms: How long to wait for the backend, in milliseconds.
+        timeout_s: The same in seconds.
+
     Returns:
-        True if the backend took all of it within ``timeout_s`` seconds; never raises.
+        True if the backend took all of it in time; never raises.
     """
     with guard("flushing"):
+        spans.settle()
         pipeline = _pipeline
-        return pipeline is None or pipeline.force_flush(int(timeout_s * 1_000))
+        return pipeline is None or pipeline.force_flush(int(timeout_ms if timeout_s is None else timeout_s * 1_000))
     return False
 
 

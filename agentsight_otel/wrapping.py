@@ -1,180 +1,212 @@
-"""The four call shapes (def, async def, generator, async generator) over one lifecycle, and ``with``."""
+"""Decorators of callables of every shape, and ``with``, over one lifecycle."""
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator
+import sys
+import types
+from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from agentsight_otel._guard import guard
+from agentsight_otel import context, runtime, streaming
 from agentsight_otel.context import Scope
 
 S = TypeVar("S", bound=Scope)
-F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any] | staticmethod[Any, Any]")
 
+BeginCall = Callable[[tuple[Any, ...], dict[str, Any]], Scope]
+"""Starts the work of one call, from its arguments."""
 
-class _Attached:
-    """The work's context is current within the ``with`` block."""
-
-    def __init__(self, work: Scope) -> None:
-        self._work = work
-
-    def __enter__(self) -> None:
-        self._token = self._work.enter()
-
-    def __exit__(self, *exc: object) -> None:
-        with guard("leaving a context"):
-            self._work.leave(self._token)
-
-
-class _Running(_Attached):
-    """The ``with`` block is the work: it ends, and fails, with it."""
-
-    def __exit__(self, *exc: object) -> None:
-        if isinstance(error := exc[1], BaseException):
-            self._work.fail(error)
-        super().__exit__(*exc)
-        self._work.finish()
+_NOT_FUNCTIONS = (property, functools.cached_property, functools.partialmethod)
 
 
 class Helper(Generic[S]):
-    """What a tracing helper returns: a context manager, and a decorator of all four call shapes.
+    """What a tracing helper returns: a context manager, and a decorator of callables of every shape.
+
+    One helper may be entered any number of times, by any number of threads and tasks at once.
 
     Args:
         begin: Starts the work that a ``with`` block stands for.
-        begin_call: Starts the work of one call of a decorated function, from the function and its arguments.
-            Default: as ``begin``.
+        begin_calls_of: Returns what starts the work of a call of a decorated function. Default: as ``begin``.
     """
 
+    __slots__ = ("_begin", "_begin_calls_of", "_entered")
+
     def __init__(
-        self,
-        begin: Callable[[], S],
-        begin_call: Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], S] | None = None,
+        self, begin: Callable[[], S], begin_calls_of: Callable[[Callable[..., Any]], BeginCall] | None = None
     ) -> None:
         self._begin = begin
-        self._begin_call = begin_call or (lambda function, args, kwargs: begin())
-        self._entered: list[_Running] = []
+        self._begin_calls_of = begin_calls_of or (lambda function: lambda args, kwargs: begin())
+        self._entered: list[tuple[int, S, Any]] = []
 
     def __enter__(self) -> S:
         """Starts the work, and makes it current."""
-        work = self._begin()
-        running = _Running(work)
-        running.__enter__()
-        self._entered.append(running)
-        return work
+        return self._enter(id(sys._getframe(1)))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Ends the work; lets exceptions pass."""
-        self._entered.pop().__exit__(kind, error, traceback)
+        self._exit(id(sys._getframe(1)), error)
 
-    async def __aenter__(self) -> S:
+    def __aenter__(self) -> "_Ready[S]":
         """As ``__enter__``."""
-        return self.__enter__()
+        return _Ready(self._enter(id(sys._getframe(1))))
 
-    async def __aexit__(
+    def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    ) -> "_Ready[None]":
         """As ``__exit__``."""
-        self.__exit__(kind, error, traceback)
+        self._exit(id(sys._getframe(1)), error)
+        return _Ready(None)
+
+    def _enter(self, frame: int) -> S:
+        work = self._begin()
+        self._entered.append((frame, work, context.attach(work.context)))
+        return work
+
+    def _exit(self, frame: int, error: BaseException | None) -> None:
+        while entered := list(self._entered):
+            # The frame of the ``with`` statement is the same at both ends, whatever thread or task runs it then.
+            entry = next((entry for entry in reversed(entered) if entry[0] == frame), entered[-1])
+            try:
+                self._entered.remove(entry)
+            except ValueError:
+                continue  # another thread, or the garbage collector, left the same one
+            _, work, token = entry
+            context.detach(token)
+            work.leave_block(error)
+            return
 
     def __call__(self, function: F) -> F:
-        """Decorates a function of any shape; it stays of that shape."""
-        begin = functools.partial(self._begin_call, function)
-        if inspect.isasyncgenfunction(function):
-            call: Callable[..., Any] = _async_generator(function, begin)
-        elif inspect.iscoroutinefunction(function):
-            call = _coroutine(function, begin)
-        elif inspect.isgeneratorfunction(function):
-            call = _generator(function, begin)
+        """Decorates a callable; to ``inspect`` it stays what it was.
+
+        Raises:
+            TypeError: It cannot be decorated.
+        """
+        return _decorate(function, self._begin_calls_of)  # type: ignore[no-any-return]
+
+
+class _Ready(Generic[T]):
+    """An awaitable that never waits."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: T) -> None:
+        self._value = value
+
+    def __await__(self) -> Generator[None, None, T]:
+        return self._value
+        yield
+
+
+def _decorate(function: Any, begin_calls_of: Callable[[Callable[..., Any]], BeginCall]) -> Any:
+    if isinstance(function, (classmethod, staticmethod)):
+        return type(function)(_decorate(function.__func__, begin_calls_of))
+    if isinstance(function, _NOT_FUNCTIONS):
+        raise TypeError(f"cannot decorate a {type(function).__name__}; decorate the function beneath it")
+    if isinstance(function, type):
+        raise TypeError(f"cannot decorate the class {function.__qualname__}; decorate its methods")
+    if not callable(function):
+        raise TypeError(f"cannot decorate {function!r}; expected a function or another callable")
+    begin_call = begin_calls_of(function)
+    shape = _shape_of(function)
+    if inspect.iscoroutinefunction(shape):
+        return functools.update_wrapper(_coroutine(function, begin_call), function)
+    call = _function(function, begin_call)
+    if inspect.isgeneratorfunction(shape) or inspect.isasyncgenfunction(shape):
+        # A generator function of our own would begin no sooner than its first step, wherever that is taken; this one
+        # begins when it is called, inside the conversation of its caller.
+        return _GeneratorFunction(call, function, shape)
+    return functools.update_wrapper(call, function)
+
+
+NOT_CALLABLE = (classmethod, *_NOT_FUNCTIONS)
+"""What a decorator may be put upon by mistake, or in the other order, and is not callable itself."""
+
+
+def _shape_of(function: Any) -> Any:
+    """The function beneath partials, methods and callable objects."""
+    while True:
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif inspect.ismethod(function):
+            function = function.__func__
+        elif inspect.isroutine(function):
+            return function
         else:
-            call = _function(function, begin)
-        return functools.wraps(function)(call)  # type: ignore[return-value]
+            call = getattr(type(function), "__call__", None)  # noqa: B004
+            return call if inspect.isfunction(call) else function
 
 
-_BeginCall = Callable[[tuple[Any, ...], dict[str, Any]], Scope]
-
-
-def _function(function: Callable[..., Any], begin: _BeginCall) -> Callable[..., Any]:
+def _function(function: Callable[..., Any], begin_call: BeginCall) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
-        work = begin(args, kwargs)
-        with _Running(work):
+        if not runtime.current().enabled:
+            return function(*args, **kwargs)
+        work = begin_call(args, kwargs)
+        token = context.attach(work.context)
+        try:
             value = function(*args, **kwargs)
-            work.result(value)
-            return value
+        except BaseException as error:
+            context.detach(token)
+            work.leave_block(error)
+            raise
+        context.detach(token)
+        return _returned(work, value)
 
     return call
 
 
-def _coroutine(function: Callable[..., Any], begin: _BeginCall) -> Callable[..., Any]:
+def _coroutine(function: Callable[..., Any], begin_call: BeginCall) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
-        work = begin(args, kwargs)
-        with _Running(work):
-            value = await function(*args, **kwargs)
-            work.result(value)
-            return value
-
-    return call
-
-
-def _generator(function: Callable[..., Any], begin: _BeginCall) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        work = begin(args, kwargs)
-        inner = function(*args, **kwargs)
-        step: Callable[[], Any] = functools.partial(next, inner)
+        if not runtime.current().enabled:
+            return await function(*args, **kwargs)
+        work = begin_call(args, kwargs)
         try:
-            while True:
-                # Attached for the step alone: between steps the caller's own context is current.
-                try:
-                    with _Attached(work):
-                        item = step()
-                except StopIteration as stop:
-                    work.result(stop.value)
-                    return stop.value
-                try:
-                    sent = yield item
-                    step = functools.partial(inner.send, sent)
-                except GeneratorExit:
-                    with _Attached(work):
-                        inner.close()
-                    raise
-                except BaseException as error:
-                    step = functools.partial(inner.throw, error)
+            value = await streaming.run(work, functools.partial(function, *args, **kwargs))
         except BaseException as error:
-            work.fail(error)
+            work.leave_block(error)
             raise
-        finally:
-            work.finish()
+        return _returned(work, value)
 
     return call
 
 
-def _async_generator(function: Callable[..., Any], begin: _BeginCall) -> Callable[..., Any]:
-    async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        work = begin(args, kwargs)
-        inner = function(*args, **kwargs)
-        step: Callable[[], Any] = inner.__anext__
-        try:
-            while True:
-                try:
-                    with _Attached(work):
-                        item = await step()
-                except StopAsyncIteration:
-                    return
-                try:
-                    sent = yield item
-                    step = functools.partial(inner.asend, sent)
-                except GeneratorExit:
-                    with _Attached(work):
-                        await inner.aclose()
-                    raise
-                except BaseException as error:
-                    step = functools.partial(inner.athrow, error)
-        except BaseException as error:
-            work.fail(error)
-            raise
-        finally:
-            work.finish()
+def _returned(work: Scope, value: Any) -> Any:
+    covered = streaming.cover(work, value)
+    if covered is not streaming.NOT_A_STREAM:
+        return covered
+    work.result(value)
+    work.leave_block()
+    return value
 
-    return call
+
+class _GeneratorFunction:
+    """A decorated generator function: begins its work when it is called, and is a generator function to ``inspect``."""
+
+    def __init__(self, call: Callable[..., Any], function: Callable[..., Any], shape: Callable[..., Any]) -> None:
+        self._call = call
+        self._shape = shape
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._call(*args, **kwargs)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return types.FunctionType
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # __code__, __globals__ and the like, which say what it is
+            return getattr(self._shape, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __reduce__(self) -> str:
+        return str(self.__qualname__)
+
+    def __repr__(self) -> str:
+        return f"<decorated {self.__wrapped__!r}>"

@@ -86,7 +86,7 @@ def play(
             with identity.derived_ids(seed):
                 _play_one(transcript, start)
             if number % _FLUSH_EVERY == 0 or number == len(transcripts):
-                if not agentsight.flush(flush_timeout_s):
+                if not agentsight.flush(timeout_s=flush_timeout_s):
                     raise ReplayIncomplete(
                         f"ClickHouse at {clickhouse_url.parse(url).redacted()} did not take all spans within"
                         f" {flush_timeout_s:g} s, after {number} of {len(transcripts)} conversations;"

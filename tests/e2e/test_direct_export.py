@@ -94,7 +94,7 @@ def test_spans_wait_for_a_schema_that_comes_later(empty_url: str) -> None:
         client.command(f"CREATE DATABASE {clickhouse_url.parse(empty_url).database}")
     agentsight.init(clickhouse_url=empty_url, set_global=False)
     converse()
-    assert agentsight.flush(1) is False
+    assert agentsight.flush(timeout_s=1) is False
     schema.apply(empty_url)
     assert agentsight.flush()
     assert query(empty_url, "SELECT count() FROM conversations_v") == [(1,)]
@@ -128,9 +128,9 @@ def test_nothing_is_lost_and_nothing_counts_twice_when_clickhouse_is_killed(tmp_
     server._process.kill()
     server.stop()
     converse("while away")
-    assert agentsight.flush(0.5) is False
+    assert agentsight.flush(timeout_s=0.5) is False
     with EmbeddedClickHouse(tmp_path, http_port=port):
-        assert agentsight.flush(60)
+        assert agentsight.flush(timeout_s=60)
         assert query(url, "SELECT conversation_id, messages FROM conversations_v ORDER BY 1") == [
             ("before", 2),
             ("while away", 2),

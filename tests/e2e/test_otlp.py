@@ -55,7 +55,7 @@ def test_spans_arrive_by_otlp_although_the_receiver_was_away_at_first(
     agentsight.init(service_name="agent", set_global=False)
     with agentsight.conversation("c1"), agentsight.turn(agent="bot"), agentsight.tool("search"):
         agentsight.user_message("hi")
-    assert agentsight.flush(60)
+    assert agentsight.flush(timeout_s=60)
     assert Receiver.received == ["execute_tool search", "invoke_agent bot"]
     assert agentsight.shutdown()
 

@@ -250,7 +250,7 @@ def test_a_generator_holds_no_context_between_its_steps(spans: Capture) -> None:
         with agentsight.turn("other"):
             agentsight.user_message("outside")
         list(steps)
-    assert messages(spans.named("invoke_agent")) == [("end_user", "first"), ("agent", "last")]
+    assert messages(spans.named("invoke_agent answer")) == [("end_user", "first"), ("agent", "last")]
     assert messages(spans.named("invoke_agent other")) == [("end_user", "outside")]
 
 
@@ -268,7 +268,7 @@ def test_a_generator_that_is_closed_early_is_an_abandoned_turn(spans: Capture) -
     next(steps)
     steps.close()  # type: ignore[attr-defined]
     assert closed == [True]
-    assert (spans.named("invoke_agent").attributes or {})["agentsight.turn.incomplete_reason"] == "abandoned"
+    assert (spans.named("invoke_agent answer").attributes or {})["agentsight.turn.incomplete_reason"] == "abandoned"
 
 
 def test_a_turn_loses_no_message_however_many(spans: Capture) -> None:
