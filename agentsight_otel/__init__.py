@@ -21,6 +21,7 @@ from agentsight_otel.api import (
     update_metadata,
     user_message,
 )
+from agentsight_otel.concurrency import carry
 from agentsight_otel.config import SettingError
 from agentsight_otel.context import Conversation
 from agentsight_otel.processors import ConversationSpanProcessor
@@ -44,6 +45,7 @@ __all__ = [
     "abandon_turn",
     "agent_message",
     "button",
+    "carry",
     "conversation",
     "end_conversation",
     "end_turn",

@@ -88,6 +88,7 @@ class Keeper:
             except Empty:
                 continue
             self._perform(task)
+            del task  # not to keep a span until the next one
 
     def _perform(self, task: Callable[[], None] | None) -> None:
         if task is not None:

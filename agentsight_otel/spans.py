@@ -129,8 +129,9 @@ class AgentSpan(Scope):
                 now_ns = time.time_ns()
                 swallow("reading the clock", problem)
             if isinstance(error, GeneratorExit):
-                # Whoever closes it may be the garbage collector, in the middle of anything.
-                _keeper.run(functools.partial(self._end, error, reason, now_ns))
+                # Whoever closes it may be the garbage collector, in the middle of anything. The error itself holds
+                # the frames that it came through.
+                _keeper.run(functools.partial(self._end, GeneratorExit(), reason, now_ns))
             else:
                 self._end(error, reason, now_ns)
         except Exception as problem:
@@ -234,9 +235,7 @@ class TurnSpan(AgentSpan):
                         self.left_at = time.monotonic()
                         self.span.add_event(semconv.EVENT_MESSAGE, attributes, self._now_ns())
                         return
-            late = TurnSpan(conversation=self.conversation)
-            late.span.add_event(semconv.EVENT_MESSAGE, attributes, late._now_ns())
-            late.finish()
+            message_alone(self.conversation, sender, content, metadata)
         except Exception as error:
             swallow("recording a message", error)
 
@@ -465,13 +464,18 @@ def message(sender: str, content: object, metadata: object = None) -> None:
         if turn is None:
             if runtime.current().enabled and not context.current_conversation().id:
                 say("no conversation", "a message outside a conversation is stored, but counts in no metric")
-            turn = TurnSpan()
-            turn.message(sender, content, metadata)
-            turn.finish()
+            message_alone(None, sender, content, metadata)
         else:
             turn.message(sender, content, metadata)
     except Exception as error:
         swallow("recording a message", error)
+
+
+def message_alone(conversation: Conversation | None, sender: str, content: object, metadata: object = None) -> None:
+    """A message in a turn of its own; of the current conversation, if None is given."""
+    turn = TurnSpan(conversation=conversation)
+    turn.message(sender, content, metadata)
+    turn.finish()
 
 
 def settle() -> None:

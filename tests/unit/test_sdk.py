@@ -8,26 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 
 import agentsight_otel as agentsight
 from agentsight_otel import semconv
 from agentsight_otel.testing import Capture, capture
-
-
-@pytest.fixture(autouse=True)
-def fresh_context() -> Iterator[None]:
-    token = otel_context.attach(otel_context.Context())
-    yield
-    otel_context.detach(token)
-
-
-@pytest.fixture
-def spans() -> Iterator[Capture]:
-    with capture() as captured:
-        yield captured
 
 
 def messages(span: ReadableSpan) -> list[tuple[str, str]]:
