@@ -26,6 +26,7 @@ class Collector:
         environment: What the configs read, beside what this class sets: the endpoints and the queue's folder.
         home: Its working directory: the queue, the log.
         arguments: More command line arguments.
+        on_defaults: Leave the endpoints and the queue's folder to the configs' defaults.
     """
 
     def __init__(
@@ -35,20 +36,21 @@ class Collector:
         environment: Mapping[str, str],
         home: Path,
         arguments: Sequence[str] = (),
+        on_defaults: bool = False,
     ) -> None:
-        self.grpc_port, self.http_port, self.health_port, self.metrics_port = free_ports(4)
+        ports = (4317, 4318, 13133, 8888) if on_defaults else free_ports(4)
+        self.grpc_port, self.http_port, self.health_port, self.metrics_port = ports
         self.home = home
         self.queue = home / "queue"
         self.log = home / "collector.log"
-        self.environment = {
-            "PATH": os.environ["PATH"],
+        places = {
             "AGENTSIGHT_OTLP_GRPC_ENDPOINT": self.grpc,
             "AGENTSIGHT_OTLP_HTTP_ENDPOINT": f"127.0.0.1:{self.http_port}",
             "AGENTSIGHT_HEALTH_ENDPOINT": f"127.0.0.1:{self.health_port}",
             "AGENTSIGHT_METRICS_PORT": str(self.metrics_port),
             "AGENTSIGHT_QUEUE_DIR": str(self.queue),
-            **environment,
         }
+        self.environment = {"PATH": os.environ["PATH"], **({} if on_defaults else places), **environment}
         self._command = [str(binary), *(f"--config={config}" for config in configs), *arguments]
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -23,11 +23,10 @@ from agentsight_otel.metrics import Window, fetch
 from agentsight_otel.replay import play, read
 from agentsight_otel.replay.schedule import beginning_ns
 from tests.collector.conftest import StartCollector, clickhouse_environment
+from tests.collector.spans import START_NS, span
 from tests.collector.waiting import until
 
 TRANSCRIPTS = Path(__file__).resolve().parents[1] / "e2e" / "transcripts.jsonl"
-START_NS = 1_700_000_000_000_000_000
-
 HOSTILE: dict[str, Any] = {
     "empty": "",
     "unicode": "Ελληνικά 🏳️‍🌈 \u0000 \u200f\u2028\u2029 é e\u0301",
@@ -68,19 +67,6 @@ HOSTILE: dict[str, Any] = {
     "many.dots..": "x",
     "agentsight.conversation.metadata": '{"a": "\\u2028"}',
 }
-
-
-def span(number: int, **changes: Any) -> ReadableSpan:
-    given: dict[str, Any] = {
-        "name": f"span {number}",
-        "context": SpanContext(0xABC, number, False, TraceFlags(1)),
-        "resource": Resource({"service.name": "agent"}),
-        "instrumentation_scope": InstrumentationScope("scope", "1"),
-        "start_time": START_NS + number,
-        "end_time": START_NS + number + 1_000,
-        **changes,
-    }
-    return ReadableSpan(**given)
 
 
 def hostile_spans() -> list[ReadableSpan]:
