@@ -20,22 +20,30 @@ config, binary, folder = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 scheme = "https" if config == "gateway.yaml" else "http"
 urllib3.disable_warnings()
 
-with EmbeddedClickHouse(folder / "clickhouse", tcp_port=9000) as server:
-    schema.apply(server.url())
-    # The embedded server's one login has another name than a server's usual one.
-    environment = {"AGENTSIGHT_CLICKHOUSE_PASSWORD": server.password, "AGENTSIGHT_CLICKHOUSE_USER": server.user}
-    with Collector(binary, [CONFIGS / config], environment, folder, on_defaults=True) as collector:
-        answer = requests.post(
-            f"{scheme}://127.0.0.1:{collector.http_port}/v1/traces",
-            data=encode_spans([span(1)]).SerializeToString(),
-            headers={"Content-Type": "application/x-protobuf", "Authorization": "Bearer token"},
-            verify=False,
-            timeout=30,
-        )
-        assert answer.status_code == 200, answer.text
-        assert (folder / "agentsight-queue").is_dir()
-        if config != "agent.yaml":
-            collector.wait_sent(1)
+
+def send(collector: Collector) -> None:
+    answer = requests.post(
+        f"{scheme}://127.0.0.1:{collector.http_port}/v1/traces",
+        data=encode_spans([span(1)]).SerializeToString(),
+        headers={"Content-Type": "application/x-protobuf", "Authorization": "Bearer token"},
+        verify=False,
+        timeout=30,
+    )
+    assert answer.status_code == 200, answer.text
+    assert collector.metrics()["otelcol_receiver_accepted_spans"] == 1
+    assert (folder / "agentsight-queue").is_dir()
+
+
+if config == "agent.yaml":
+    with Collector(binary, [CONFIGS / config], {}, folder, on_defaults=True) as agent:
+        send(agent)
+else:
+    with EmbeddedClickHouse(folder / "clickhouse", tcp_port=9000) as server:
+        schema.apply(server.url())
+        # The embedded server's one login has another name than a server's usual one.
+        login = {"AGENTSIGHT_CLICKHOUSE_PASSWORD": server.password, "AGENTSIGHT_CLICKHOUSE_USER": server.user}
+        with Collector(binary, [CONFIGS / config], login, folder, on_defaults=True) as storing:
+            send(storing)
+            storing.wait_sent(1)
             with clickhouse_client.connect(server.url()) as client:
                 assert client.query("SELECT SpanName FROM otel_traces").result_rows == [("span 1",)]
-        assert collector.metrics()["otelcol_receiver_accepted_spans"] == 1
