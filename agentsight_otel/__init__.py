@@ -9,6 +9,8 @@ with agentsight.turn():
     agentsight.agent_message("On its way.")
 """
 
+from typing import TYPE_CHECKING, Any
+
 from agentsight_otel.api import (
     agent_message,
     button,
@@ -24,6 +26,7 @@ from agentsight_otel.api import (
 from agentsight_otel.concurrency import carry
 from agentsight_otel.config import SettingError
 from agentsight_otel.context import Conversation
+from agentsight_otel.manager import ConversationManager, conversation_manager
 from agentsight_otel.processors import ConversationSpanProcessor
 from agentsight_otel.scopes import (
     abandon_turn,
@@ -37,16 +40,26 @@ from agentsight_otel.scopes import (
     wrap,
 )
 from agentsight_otel.setup import flush, init, is_enabled, shutdown
+from agentsight_otel.tracker import ConversationTracker, conversation_tracker
+
+if TYPE_CHECKING:
+    from agentsight_otel.reader import AgentSightAPI, agentsight_api
 
 __all__ = [
+    "AgentSightAPI",
     "Conversation",
+    "ConversationManager",
     "ConversationSpanProcessor",
+    "ConversationTracker",
     "SettingError",
     "abandon_turn",
     "agent_message",
+    "agentsight_api",
     "button",
     "carry",
     "conversation",
+    "conversation_manager",
+    "conversation_tracker",
     "end_conversation",
     "end_turn",
     "feedback",
@@ -67,3 +80,12 @@ __all__ = [
     "user_message",
     "wrap",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Reading belongs to the ClickHouse half: nothing of that is imported before somebody reads.
+    if name in ("AgentSightAPI", "agentsight_api"):
+        from agentsight_otel import reader
+
+        return getattr(reader, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -137,6 +137,12 @@ SPAN_CONVERSATION_UPDATED: Final = "conversation_updated"
 CONVERSATION_ENDED: Final = "agentsight.conversation.ended"
 """bool, true on ``conversation_ended``."""
 
+CONVERSATION_MARKED: Final = "agentsight.conversation.marked"
+"""bool, on ``conversation_updated``. Whether people marked it; the last one counts."""
+
+CONVERSATION_DELETED: Final = "agentsight.conversation.deleted"
+"""bool, on ``conversation_updated``. Whether people want it out of their lists; the last one counts."""
+
 # -- turns and messages ------------------------------------------------------------------------------------------
 
 TURN_ID: Final = "agentsight.turn.id"
@@ -195,6 +201,9 @@ OPERATION_EXECUTE_TOOL: Final = "execute_tool"
 OPERATION_CHAT: Final = "chat"
 """Operation of a model call; also the first word of its span name."""
 
+OPERATION_EMBEDDINGS: Final = "embeddings"
+"""Operation of an embedding; also the first word of its span name."""
+
 GEN_AI_AGENT_NAME: Final = "gen_ai.agent.name"
 """string. The agent that took the turn."""
 
@@ -252,6 +261,9 @@ ENTITY_NAME: Final = "agentsight.entity.name"
 ERROR_TYPE: Final = "error.type"
 """string. The exception's class, on a failed span. Source: semantic conventions, error registry."""
 
+ERROR_TYPE_OTHER: Final = "_OTHER"
+"""The type of an error that is known by its message alone. Source: semantic conventions, error registry."""
+
 # -- buttons, attachments, feedback ------------------------------------------------------------------------------
 
 BUTTON_EVENT: Final = "agentsight.button.event"
@@ -294,7 +306,7 @@ FEEDBACK_SOURCES: Final = (FEEDBACK_SOURCE_CUSTOMER, FEEDBACK_SOURCE_PLATFORM)
 """The values of ``agentsight.feedback.source``."""
 
 METADATA: Final = "agentsight.metadata"
-"""string, a JSON object. Free data on a button, an attachment or a feedback."""
+"""string, a JSON object. Free data on tool calls, buttons, attachments and feedback."""
 
 # -- accepted dialects: what other SDKs call the same things; first non-empty wins, left to right -----------------
 

@@ -3,7 +3,7 @@
 import atexit
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from opentelemetry import trace
@@ -17,6 +17,9 @@ from agentsight_otel.geo import Geolocator
 from agentsight_otel.provider import Pipeline
 
 _lock = threading.Lock()
+_starting = threading.Lock()
+_asked = False
+_before_shutdown: list[Callable[[], object]] = []
 _pipeline: Pipeline | None = None
 _delivery: DeliveryProcessor | None = None
 
@@ -68,7 +71,7 @@ def init(
         SettingError: A setting's value is wrong; the message names the setting, the value and what was expected.
         TypeError: There is no such setting.
     """
-    global _pipeline, _delivery
+    global _pipeline, _delivery, _asked
     given = {
         "service_name": service_name,
         "environment": environment,
@@ -90,6 +93,7 @@ def init(
             say("init twice", "init() was called again; the first call stays in force until shutdown()")
             return True
         if settings.disabled:
+            _asked = True
             return False
         exporter = span_exporter
         if exporter is None and (tracer_provider is None or settings.clickhouse_url):
@@ -116,7 +120,25 @@ def init(
         _delivery = delivery
         runtime.use(_pipeline.runtime(geolocator))
         atexit.register(shutdown)
+        _asked = True
         return True
+
+
+def ensure_started() -> None:
+    """Starts recording as the environment says, once, unless ``init()`` was called before. Never raises."""
+    global _asked
+    if _asked:
+        return
+    with _starting:
+        if not _asked:
+            with guard("starting as the environment says"):
+                init()
+            _asked = True
+
+
+def before_shutdown(action: Callable[[], object]) -> None:
+    """Has something done at the beginning of every shutdown, while spans are still recorded."""
+    _before_shutdown.append(action)
 
 
 def flush(timeout_ms: float = 30_000, *, timeout_s: float | None = None) -> bool:
@@ -145,6 +167,9 @@ def shutdown() -> bool:
         True if nothing recorded since ``init()`` was lost.
     """
     global _pipeline, _delivery
+    for action in _before_shutdown:
+        with guard("preparing to shut down"):
+            action()
     with guard("shutting down"):
         with _lock:
             pipeline, delivery = _pipeline, _delivery

@@ -83,6 +83,8 @@ class Capture:
                 "children": [],
             }
             nodes[span.context.span_id] = node
+        # Linked afterwards: a child may begin when its parent does, or before.
+        for span, node in zip(spans, nodes.values(), strict=True):
             parent = nodes.get(span.parent.span_id) if span.parent else None
             (roots if parent is None else parent["children"]).append(node)
         return roots

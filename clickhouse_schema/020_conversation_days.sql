@@ -20,7 +20,11 @@ CREATE TABLE IF NOT EXISTS {database}.conversation_days
     `first_language` SimpleAggregateFunction(min, String) CODEC(ZSTD(1)),
     `first_country` SimpleAggregateFunction(min, String) CODEC(ZSTD(1)),
     `last_customer` SimpleAggregateFunction(max, String) CODEC(ZSTD(1)),
+    -- A name that people gave later (conversation_updated) counts as younger than all that its spans bear.
     `last_name` SimpleAggregateFunction(max, String) CODEC(ZSTD(1)),
+    -- true or false.
+    `last_marked` SimpleAggregateFunction(max, String) CODEC(ZSTD(1)),
+    `last_deleted` SimpleAggregateFunction(max, String) CODEC(ZSTD(1)),
     -- The first conversation_opened: a visit.
     `opened_at` SimpleAggregateFunction(min, Nullable(DateTime64(3, 'UTC'))) CODEC(Delta(8), ZSTD(1)),
     -- The first thing that engages.

@@ -18,7 +18,9 @@ SELECT
     min(stamped_first(span_ms, language)) AS first_language,
     min(stamped_first(span_ms, country)) AS first_country,
     max(stamped_last(span_ms, customer)) AS last_customer,
-    max(stamped_last(span_ms, name)) AS last_name,
+    max(stamped_last(span_ms + if(updates, 4611686018427387904, 0), name)) AS last_name,
+    max(stamped_last(span_ms, marked)) AS last_marked,
+    max(stamped_last(span_ms, deleted)) AS last_deleted,
     min(if(kind = 'conversation' AND span_name = 'conversation_opened', time(span_ms), NULL)) AS opened_at,
     min(multiIf(
         is_message AND NOT by_agent, time(item_ms),
@@ -53,6 +55,9 @@ FROM
         Country AS country,
         CustomerId AS customer,
         SpanAttributes['agentsight.conversation.name'] AS name,
+        kind = 'conversation' AND span_name = 'conversation_updated' AS updates,
+        if(updates, SpanAttributes['agentsight.conversation.marked'], '') AS marked,
+        if(updates, SpanAttributes['agentsight.conversation.deleted'], '') AS deleted,
         -- (is a message, ms, sent by the agent, hash), the first item being the span itself.
         arrayJoin(arrayPushFront(
             arrayFilter(item -> item.1, arrayMap(

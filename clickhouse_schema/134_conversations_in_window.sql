@@ -14,6 +14,8 @@ SELECT
     country,
     customer_id,
     name,
+    marked,
+    deleted,
     first_seen_at,
     started_at,
     ended_at,

@@ -9,7 +9,11 @@ import pytest
 
 from agentsight_otel import bundled, clickhouse_client, clickhouse_url, schema
 from agentsight_otel.local import EmbeddedClickHouse
+from agentsight_otel.schema.files import load
 from agentsight_otel.schema.inspection import definitions
+
+VERSION = load().version
+NEXT = VERSION + 1
 
 
 @pytest.fixture
@@ -102,10 +106,12 @@ def test_an_edited_applied_file_is_an_error_that_names_it(empty_url: str, folder
 
 
 def test_a_newer_schema_is_refused_and_left_alone(empty_url: str, folder: Path) -> None:
-    (folder / "VERSION").write_text("7\n")
+    (folder / "VERSION").write_text(f"{NEXT + 5}\n")
     schema.apply(empty_url, folder=folder)
     for refuse in (schema.apply, schema.plan, schema.check):
-        with pytest.raises(schema.SchemaNewer, match="version 7, newer than this agentsight-otel's version 2"):
+        with pytest.raises(
+            schema.SchemaNewer, match=f"version {NEXT + 5}, newer than this agentsight-otel's version {VERSION}"
+        ):
             refuse(empty_url)
 
 
@@ -113,23 +119,24 @@ def test_a_migrated_schema_equals_one_built_fresh(empty_url: str, folder: Path) 
     schema.apply(empty_url)
     table = folder / "040_feedback.sql"
     table.write_text(table.read_text().replace("    `sentiment`", "    `stars` UInt8 DEFAULT 0,\n    `sentiment`"))
-    (folder / "migrations").mkdir()
-    (folder / "migrations" / "0003_stars.sql").write_text(
+    migration = folder / "migrations" / f"{NEXT:04}_stars.sql"
+    migration.write_text(
         "ALTER TABLE {database}.feedback ADD COLUMN IF NOT EXISTS stars UInt8 DEFAULT 0 BEFORE_SENTIMENT;\n"
     )
     view = folder / "133_feedback_v.sql"
     view.write_text(view.read_text().replace("    any(ServiceName) AS service", "    any(ServiceName) AS service_name"))
-    (folder / "VERSION").write_text("3\n")
+    (folder / "VERSION").write_text(f"{NEXT}\n")
     with clickhouse_client.connect(empty_url) as client:
         columns = [row[0] for row in client.query("DESCRIBE TABLE feedback").result_rows]
     before = columns[columns.index("sentiment") - 1]
-    migration = folder / "migrations" / "0003_stars.sql"
     migration.write_text(migration.read_text().replace("BEFORE_SENTIMENT", f"AFTER {before}"))
 
-    with pytest.raises(schema.SchemaNotApplied, match="is of version 2, this agentsight-otel needs version 3"):
+    with pytest.raises(
+        schema.SchemaNotApplied, match=f"is of version {VERSION}, this agentsight-otel needs version {NEXT}"
+    ):
         schema.check(empty_url, folder=folder)
     steps = schema.apply(empty_url, folder=folder)
-    assert [step.entry for step in steps if step.action == "migrate"] == ["migrations/0003_stars.sql"]
+    assert [step.entry for step in steps if step.action == "migrate"] == [f"migrations/{migration.name}"]
     assert schema.apply(empty_url, folder=folder) == []
 
     fresh = empty_url + "_fresh"
@@ -148,7 +155,7 @@ def test_retention_is_a_setting_that_can_be_changed_and_taken_back(schema_url: s
             rows = client.query(
                 "SELECT name, create_table_query LIKE '% TTL %' FROM system.tables"
                 " WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name NOT LIKE 'schema%'"
-                " AND name != 'ingest_minutes'"  # which always has one
+                " AND name != 'ingest_minutes'"  # which says itself how long it is kept
             ).result_rows
         return {name: bool(ttl) for name, ttl in rows}
 

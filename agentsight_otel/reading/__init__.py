@@ -1,0 +1,1 @@
+"""What the reader is made of: filters to SQL, rows to documents."""

@@ -1,0 +1,120 @@
+"""What the tracker answers: what was sent, and what waits to be."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from opentelemetry.trace import format_trace_id
+
+from agentsight_otel.tracking.backlog import Item
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_PLURALS = {
+    "question": "questions",
+    "answer": "answers",
+    "attachments": "attachments",
+    "action": "actions",
+    "button": "buttons",
+}
+_FREE_DATA = ("metadata", "tools_used")
+_INTERNAL = ("start_ns", "end_ns")
+_PREVIEW_CHARACTERS = 100
+_PREVIEW_FILES = 3
+
+
+def sent(items: Sequence[Item]) -> dict[str, Any]:
+    """What ``send_tracked_data`` answers."""
+    counted = Counter(item.type for item in items)
+    return {
+        "items": [
+            {
+                "index": index,
+                "type": item.type,
+                "timestamp": _iso(item.at_ns),
+                "response": {"conversation_id": item.conversation.id or None, "trace_id": _trace_id(item)},
+                "success": True,
+            }
+            for index, item in enumerate(items)
+        ],
+        "summary": {**{plural: counted[kind] for kind, plural in _PLURALS.items()}, "errors": 0},
+    }
+
+
+def waiting(items: Sequence[Item], conversation_id: str | None) -> dict[str, Any]:
+    """What ``get_tracked_data_summary`` answers."""
+    counted = Counter(item.type for item in items)
+    described = []
+    for index, item in enumerate(items):
+        data = {key: _free(value) if key in _FREE_DATA else value for key, value in item.data.items()}
+        described.append(
+            {
+                "type": item.type,
+                "timestamp": _iso(item.at_ns),
+                "data": {
+                    "conversation_id": item.conversation.id or None,
+                    **{key: value for key, value in data.items() if key not in _INTERNAL},
+                },
+                "index": index,
+                "preview": _preview(item.type, data),
+            }
+        )
+    return {
+        "items": described,
+        "summary": {
+            "conversation": counted["conversation"],
+            **{plural: counted[kind] for kind, plural in _PLURALS.items()},
+            "total": len(items),
+        },
+        "conversation_id": conversation_id,
+    }
+
+
+def _preview(kind: str, data: dict[str, Any]) -> dict[str, Any]:
+    if kind in ("question", "answer"):
+        content = data["content"]
+        return {
+            "content_preview": content[:_PREVIEW_CHARACTERS] + ("..." if len(content) > _PREVIEW_CHARACTERS else ""),
+            "sender": data["sender"],
+            "has_metadata": bool(data["metadata"]),
+        }
+    if kind == "action":
+        return {
+            "action_name": data["action_name"],
+            "duration_ms": data.get("duration_ms"),
+            "has_error": "error_msg" in data,
+            "has_response": "response" in data,
+        }
+    if kind == "button":
+        return {"label": data["label"], "value": data["value"], "event": data["button_event"]}
+    if kind == "attachments":
+        names = [file.get("name", "unknown") for file in data["attachments"]]
+        more = [f"... and {len(names) - _PREVIEW_FILES} more"] if len(names) > _PREVIEW_FILES else []
+        return {
+            "count": len(names),
+            "mode": data["mode"],
+            "sender": data["sender"],
+            "files": names[:_PREVIEW_FILES] + more,
+        }
+    if kind == "conversation":
+        return {key: data[key] for key in ("conversation_id", "customer_id", "name", "environment")}
+    return dict(data)
+
+
+def _free(text: str) -> Any:
+    if not text:
+        return {}
+    try:
+        return json.loads(text)
+    except ValueError:  # it was a text
+        return text
+
+
+def _trace_id(item: Item) -> str | None:
+    trace_id = item.conversation.trace_id
+    return None if trace_id is None else format_trace_id(trace_id)
+
+
+def _iso(time_ns: int) -> str:
+    return (_EPOCH + timedelta(microseconds=time_ns // 1_000)).isoformat()
