@@ -148,11 +148,17 @@ class Settings:
     max_batch_spans: int = _setting(
         "AGENTSIGHT_MAX_BATCH_SPANS", _whole(1, 100_000), 5_000, "The most spans sent at once."
     )
+    max_batch_bytes: int = _setting(
+        "AGENTSIGHT_MAX_BATCH_BYTES",
+        _whole(65_536, 67_108_864),
+        3_670_016,
+        "The largest request in bytes; gRPC receivers take 4 MiB unless told otherwise. A larger span is cut.",
+    )
     schedule_delay_s: float = _setting(
         "AGENTSIGHT_SCHEDULE_DELAY_S", _number(0.001, 3600), 1.0, "How long a finished span waits for company, in s."
     )
     export_timeout_s: float = _setting(
-        "AGENTSIGHT_EXPORT_TIMEOUT_S", _number(0.1, 3600), 60.0, "For one attempt to send a batch, in s."
+        "AGENTSIGHT_EXPORT_TIMEOUT_S", _number(0.1, 3600), 10.0, "For one attempt to send a batch, in s."
     )
     shutdown_timeout_s: float = _setting(
         "AGENTSIGHT_SHUTDOWN_TIMEOUT_S", _number(0, 3600), 15.0, "How long exit waits for the last spans, in s."

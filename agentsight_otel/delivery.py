@@ -5,9 +5,8 @@ import random
 import threading
 import time
 import weakref
-from collections import deque
-from collections.abc import Sequence
-from typing import Any
+from collections import Counter, deque
+from collections.abc import Callable
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
@@ -15,16 +14,38 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentsight_otel._guard import guard, say
+from agentsight_otel.batches import ALREADY_SHUTDOWN, QUEUE_FULL, REASONS, REFUSED, UNSENT, Backlog, Batch
+from agentsight_otel.export_errors import (
+    DoubtfulExportError,
+    PartlyRefusedError,
+    PermanentExportError,
+    RequestTooLargeError,
+    RetryLaterError,
+    UnencodableSpanError,
+)
+from agentsight_otel.span_edits import cut, encodable
+from agentsight_otel.span_sizes import memory_bytes, resource_wire_bytes, wire_bytes
 
-_SPAN_BYTES = 1_000
-_EVENT_BYTES = 300
-_ATTRIBUTE_BYTES = 100
 _FIRST_RETRY_S = 0.5
 _LONGEST_RETRY_S = 30.0
+_LONGEST_RETRY_AFTER_S = 300.0
+_CLOSING_RETRY_S = 1.0
+_DOUBTS = 5
+_PROBE_SPANS = 64
+_SMALLEST_CUT_BYTES = 16_384
 
 
-class PermanentExportError(Exception):
-    """The backend will never take this batch as it is; raised by exporters. The batch is halved to find the culprit."""
+_processors: "weakref.WeakSet[DeliveryProcessor]" = weakref.WeakSet()
+
+
+def _start_anew_in_child() -> None:
+    for processor in list(_processors):
+        with guard("starting anew after a fork"):
+            processor.start_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_anew_in_child)
 
 
 class DeliveryProcessor(SpanProcessor):
@@ -35,13 +56,16 @@ class DeliveryProcessor(SpanProcessor):
     Fork-safe: a child starts with an empty queue, and the parent sends what the parent queued.
 
     Args:
-        exporter: Gets the batches, one at a time.
+        exporter: Gets the batches, one at a time. What it may raise is in ``export_errors``.
         max_queue_spans: Finished spans waiting or being sent.
         max_queue_bytes: Their size in memory, estimated.
         max_batch_spans: The most spans in one call of the exporter.
-        max_batch_bytes: The most bytes, estimated; a larger single span goes alone.
+        max_batch_bytes: The most bytes in one call, as OTLP; a larger single span is cut.
         schedule_delay_s: How long a span waits for company, in seconds.
         shutdown_timeout_s: How long ``shutdown`` tries to send the rest, in seconds.
+        prepare: What is done to each span in the background before it leaves; must not raise.
+        backlog: Where spans go that are undelivered at shutdown, and come from at the next start.
+        on_attempt: Told of every attempt: its seconds, and its error or None.
     """
 
     def __init__(
@@ -51,9 +75,12 @@ class DeliveryProcessor(SpanProcessor):
         max_queue_spans: int = 50_000,
         max_queue_bytes: int = 67_108_864,
         max_batch_spans: int = 5_000,
-        max_batch_bytes: int = 8_388_608,
+        max_batch_bytes: int = 3_670_016,
         schedule_delay_s: float = 1.0,
         shutdown_timeout_s: float = 15.0,
+        prepare: Callable[[ReadableSpan], ReadableSpan] | None = None,
+        backlog: Backlog | None = None,
+        on_attempt: Callable[[float, BaseException | None], None] | None = None,
     ) -> None:
         self._exporter = exporter
         self._max_queue_spans = max_queue_spans
@@ -62,28 +89,43 @@ class DeliveryProcessor(SpanProcessor):
         self._max_batch_bytes = max_batch_bytes
         self._schedule_delay_s = schedule_delay_s
         self._shutdown_timeout_s = shutdown_timeout_s
-        self._start_anew()
-        if hasattr(os, "register_at_fork"):
-            itself = weakref.ref(self)
+        self._prepare = prepare
+        self._backlog = backlog
+        self._on_attempt = on_attempt
+        self._closed = False
+        self._reset()
+        _processors.add(self)
 
-            def start_anew_in_child() -> None:
-                if (processor := itself()) is not None:
-                    processor._start_anew()
-
-            os.register_at_fork(after_in_child=start_anew_in_child)
-
-    def _start_anew(self) -> None:
-        self._changed = threading.Condition(threading.Lock())
+    def _reset(self) -> None:
+        # Reentrant: a span may end in a finalizer or a signal handler that interrupts us in here.
+        self._changed = threading.Condition(threading.RLock())
         self._queue: deque[tuple[ReadableSpan, int]] = deque()
+        self._in_hand: deque[Batch] = deque()  # taken from the queue or the backlog, not settled yet
         self._queued_spans = 0  # waiting and being sent
         self._queued_bytes = 0
         self._accepted = 0
         self._exported = 0
-        self._dropped = 0
+        self._recovered = 0
+        self._kept = 0
+        self._dropped: Counter[str] = Counter()
+        self._dropped_told = 0  # to callers of flush
         self._flush_until = 0  # everything accepted up to here is wanted now
-        self._closed = False
         self._deadline: float | None = None  # of the shutdown
+        self._retry_s = 0.0  # 0: the last attempt did not fail
+        self._failing_since = 0.0
+        self._backlog_is_empty = self._backlog is None
         self._thread: threading.Thread | None = None
+
+    def start_anew(self) -> None:
+        """For a forked child: nothing is queued, and no thread of the parent's runs here."""
+        self._reset()
+        if callable(anew := getattr(self._exporter, "start_anew", None)):
+            anew()
+
+    @property
+    def accepted(self) -> int:
+        """Spans that were queued, ever."""
+        return self._accepted
 
     @property
     def exported(self) -> int:
@@ -91,14 +133,34 @@ class DeliveryProcessor(SpanProcessor):
         return self._exported
 
     @property
+    def recovered(self) -> int:
+        """Spans of an earlier process, out of the backlog, that the exporter took."""
+        return self._recovered
+
+    @property
+    def kept(self) -> int:
+        """Spans that went into the backlog at shutdown."""
+        return self._kept
+
+    @property
     def dropped(self) -> int:
-        """Spans lost: no room, refused for good, or unsent at shutdown."""
-        return self._dropped
+        """Spans lost, for any reason."""
+        return sum(self._dropped.values())
+
+    @property
+    def dropped_by_reason(self) -> dict[str, int]:
+        """Spans lost: ``QUEUE_FULL``, ``REFUSED``, ``UNSENT``, ``ALREADY_SHUTDOWN``."""
+        return dict(self._dropped)
 
     @property
     def queued(self) -> int:
         """Spans waiting or being sent."""
         return self._queued_spans
+
+    @property
+    def capacity(self) -> int:
+        """The most spans that may wait or be sent."""
+        return self._max_queue_spans
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Nothing."""
@@ -108,47 +170,68 @@ class DeliveryProcessor(SpanProcessor):
         with guard("queueing a span"):
             if span.context is None or not span.context.trace_flags.sampled:
                 return
-            size = _estimated_bytes(span)
+            size = memory_bytes(span)
+            refused = None
             with self._changed:
                 if self._closed:
-                    self._drop(1, "after shutdown")
-                    return
-                full = self._queued_spans >= self._max_queue_spans
-                if full or (self._queued_spans and self._queued_bytes + size > self._max_queue_bytes):
-                    self._drop(1, "the queue is full: the backend is away or slower than the spans come")
-                    return
-                self._queue.append((span, size))
-                self._queued_spans += 1
-                self._queued_bytes += size
-                self._accepted += 1
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="agentsight-delivery", daemon=True)
-                    self._thread.start()
-                    self._changed.notify_all()
-                elif len(self._queue) in (1, self._max_batch_spans):
-                    self._changed.notify_all()
+                    refused = ALREADY_SHUTDOWN
+                elif self._queued_spans >= self._max_queue_spans or (
+                    self._queued_spans and self._queued_bytes + size > self._max_queue_bytes
+                ):
+                    refused = QUEUE_FULL
+                else:
+                    self._queued_spans += 1
+                    self._queued_bytes += size
+                    self._accepted += 1
+                    self._queue.append((span, size))
+                    waiting = len(self._queue)
+                    if waiting == 1 or waiting == self._max_batch_spans:
+                        self._wake()
+            if refused is not None:
+                self._drop(1, refused)
+
+    def send_backlog(self) -> None:
+        """Starts delivering what an earlier process left in the backlog, without waiting for the first span."""
+        with self._changed:
+            if not self._backlog_is_empty:
+                self._wake()
+
+    def _wake(self) -> None:
+        self._changed.notify_all()
+        if self._thread is None or not self._thread.is_alive():
+            thread = threading.Thread(target=self._run, name="agentsight-delivery", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the interpreter is shutting down; shutdown() delivers in its own thread
+                return
+            self._thread = thread
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Sends what is queued now, without waiting for more.
 
         Returns:
-            True if all of it was taken by the exporter in time; False if some was not, or was dropped.
+            True if all that was recorded since the last flush was taken by the backend in time; False if some of it
+            was not, or was dropped.
         """
         deadline = time.monotonic() + timeout_millis / 1_000
         with self._changed:
             wanted = self._accepted
-            dropped_before = self._dropped
             self._flush_until = max(self._flush_until, wanted)
-            self._changed.notify_all()
+            if self._queued_spans:
+                self._wake()
             while self._accepted - self._queued_spans < wanted:
                 left = deadline - time.monotonic()
-                if left <= 0 or self._thread is None:
+                if left <= 0 or self._thread is None or not self._thread.is_alive():
                     return False
                 self._changed.wait(left)
-            return self._dropped == dropped_before
+            told, self._dropped_told = self._dropped_told, self.dropped
+            return self._kept == 0 and self._dropped_told == told
 
     def shutdown(self) -> None:
-        """Sends the rest, within ``shutdown_timeout_s``; drops and counts what is left, closes the exporter."""
+        """Sends the rest, within ``shutdown_timeout_s``; what is left goes to the backlog, or is dropped and counted.
+
+        With a backlog it does not wait for a backend that is away. Closes the exporter.
+        """
         with self._changed:
             if self._closed:
                 return
@@ -156,117 +239,242 @@ class DeliveryProcessor(SpanProcessor):
             self._deadline = time.monotonic() + self._shutdown_timeout_s
             thread = self._thread
             self._changed.notify_all()
-        if thread is not None:
-            thread.join(self._shutdown_timeout_s + 1)
+        if thread is not None and thread.is_alive():
+            thread.join(self._shutdown_timeout_s)
+        elif self._queued_spans:
+            self._run()
         with guard("closing the exporter"):
             self._exporter.shutdown()
-        with self._changed:
-            left = self._queued_spans
-            if left:
-                self._queue.clear()
-                self._queued_spans = self._queued_bytes = 0
-                self._drop(left, f"unsent after {self._shutdown_timeout_s:g} s of shutdown")
+        if thread is not None:
+            thread.join(0.5)  # closing may have ended an attempt, and with it the doubt whether it arrived
+        self._give_up()
 
-    def _drop(self, spans: int, reason: str) -> None:
-        self._dropped += spans
-        say(f"dropped: {reason}", f"{spans} span(s) dropped, {self._dropped} in all: {reason}")
+    def _give_up(self) -> None:
+        with self._changed:
+            left = [span for batch in self._in_hand if batch.ticket is None for span in batch.spans]
+            tickets = {id(batch.ticket): batch.ticket for batch in self._in_hand if batch.ticket is not None}
+            left += [span if self._backlog is None else self._prepared(span) for span, _ in list(self._queue)]
+            self._in_hand.clear()
+            self._queue.clear()
+            self._queued_spans = self._queued_bytes = 0
+            self._changed.notify_all()
+        for ticket in tickets.values():
+            with guard("leaving spans in the backlog"):
+                ticket.release()
+        if left:
+            if self._backlog is not None:
+                with guard("keeping undelivered spans"):
+                    self._kept += self._backlog.keep(left)
+            self._drop(len(left) - self._kept, UNSENT)
+
+    def _drop(self, spans: int, reason: str, detail: object = "") -> None:
+        if spans:
+            with self._changed:
+                self._dropped[reason] += spans
+                total = self.dropped
+            # Not under the lock: the application's logging handlers may end spans themselves.
+            why = f"{REASONS[reason]}: {detail}" if detail else REASONS[reason]
+            say(f"dropped: {reason}", f"{spans} span(s) dropped, {total} in all: {why}")
+
+    # -- the background thread -----------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        otel_context.attach(otel_context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
-        while (batch := self._next_batch()) is not None:
-            try:
-                self._deliver([span for span, _ in batch])
-            finally:
-                with self._changed:
-                    if self._queued_spans:  # 0 after a shutdown that could not wait for us
-                        self._queued_spans -= len(batch)
-                        self._queued_bytes -= sum(size for _, size in batch)
-                    self._changed.notify_all()
+        token = otel_context.attach(otel_context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
+        try:
+            while self._work():
+                pass
+        finally:
+            otel_context.detach(token)
+            with self._changed:
+                self._changed.notify_all()
 
-    def _next_batch(self) -> list[tuple[ReadableSpan, int]] | None:
+    def _work(self) -> bool:
+        """One step: a batch taken, or an attempt made; False when there is nothing more to do."""
+        try:
+            if not self._in_hand:
+                self._wait()
+                if self._queue:
+                    self._take_queued()
+                elif self._backlog_is_empty or self._closed:
+                    return not self._closed
+                else:
+                    self._take_kept()
+                return True
+            return self._attempt(self._in_hand[0])
+        except BaseException as error:  # a thread that dies would leave the queue to fill up
+            say("delivery", "agentsight_otel failed while delivering spans; it tries again", error=error)
+            return not self._pause(_FIRST_RETRY_S)
+
+    def _wait(self) -> None:
+        """Until there is a batch to take, or the shutdown."""
         with self._changed:
-            while not self._queue:
-                if self._closed:
-                    return None
+            while not self._queue and self._backlog_is_empty and not self._closed:
                 self._changed.wait()
             due = time.monotonic() + self._schedule_delay_s
-            while len(self._queue) < self._max_batch_spans and not self._wanted_now():
+            while 0 < len(self._queue) < self._max_batch_spans and not self._wanted_now():
                 left = due - time.monotonic()
                 if left <= 0:
                     break
                 self._changed.wait(left)
-            batch: list[tuple[ReadableSpan, int]] = []
-            size = 0
-            while self._queue and len(batch) < self._max_batch_spans:
-                if batch and size + self._queue[0][1] > self._max_batch_bytes:
-                    break
-                batch.append(self._queue.popleft())
-                size += batch[-1][1]
-            return batch
 
     def _wanted_now(self) -> bool:
         return self._closed or self._accepted - self._queued_spans < self._flush_until
 
-    def _deliver(self, spans: Sequence[ReadableSpan]) -> None:
-        """Sends spans until they are taken, refused for good, or the shutdown's time is over."""
-        retry_s = _FIRST_RETRY_S
-        while True:
+    def _take_queued(self) -> None:
+        """Moves the first spans of the queue, prepared, into one batch. Only this thread takes from the queue."""
+        batch = Batch([], 0)
+        size = 0
+        resource = None
+        while self._queue and len(batch.spans) < self._max_batch_spans:
+            queued, memory = self._queue[0]
+            span, problem = queued, ""
             try:
-                if self._exporter.export(spans) is SpanExportResult.SUCCESS:
-                    with self._changed:
-                        self._exported += len(spans)
-                    return
-                problem = "the exporter reported a failure"
-            except PermanentExportError as error:
-                self._halve(spans, error)
-                return
+                span = self._prepared(queued)
+                size += wire_bytes(span)
             except Exception as error:
-                problem = f"{type(error).__name__}: {error}"
+                problem = f"it cannot be prepared: {type(error).__name__}: {error}"
+            if span.resource is not resource:
+                resource = span.resource
+                size += resource_wire_bytes(resource)
+            if batch.spans and size > self._max_batch_bytes:
+                break
             with self._changed:
-                if self._deadline is not None and time.monotonic() + retry_s > self._deadline:
-                    if self._queued_spans:
-                        self._drop(len(spans), f"unsent at shutdown: {problem}")
-                    return
-            say("export failed", f"{len(spans)} span(s) not delivered yet, trying again: {problem}")
-            self._pause(retry_s * random.uniform(0.75, 1.25))
-            retry_s = min(retry_s * 2, _LONGEST_RETRY_S)
+                if not self._queue:
+                    return  # given up meanwhile
+                self._queue.popleft()
+                if problem:
+                    self._queued_spans -= 1
+                    self._queued_bytes -= memory
+                else:
+                    batch.spans.append(span)
+                    batch.memory += memory
+                    if len(batch.spans) == 1:
+                        self._in_hand.append(batch)
+            if problem:
+                self._drop(1, REFUSED, problem)
 
-    def _pause(self, seconds: float) -> None:
-        """Waits for the next attempt; a shutdown or a flush that comes meanwhile cuts the wait short."""
+    def _take_kept(self) -> None:
+        assert self._backlog is not None
+        ticket = self._backlog.take()
+        if ticket is None:
+            self._backlog_is_empty = True
+        elif ticket.spans:
+            self._in_hand.append(Batch(ticket.spans, 0, ticket=ticket))
+        else:
+            ticket.done(0)
+
+    def _prepared(self, span: ReadableSpan) -> ReadableSpan:
+        if self._prepare is not None:
+            span = self._prepare(span)
+        return cut(span, self._max_batch_bytes)
+
+    def _attempt(self, batch: Batch) -> bool:
+        """Sends a batch; what comes of it is settled, split, or waits. False at the end of the shutdown's time."""
+        error = self._export(batch.spans)
+        if error is None:
+            self._settle(batch)
+        elif isinstance(error, PartlyRefusedError):
+            self._settle(batch, min(error.refused, len(batch.spans)), error)
+        elif isinstance(error, PermanentExportError) and not self._may_pass(batch, error):
+            self._narrow_down(batch, error)
+        else:
+            return self._postpone(batch, error)
+        return True
+
+    def _export(self, spans: list[ReadableSpan]) -> BaseException | None:
+        began = time.perf_counter()
+        error: BaseException | None = None
+        try:
+            if self._exporter.export(spans) is not SpanExportResult.SUCCESS:
+                error = ConnectionError("the exporter reported a failure")
+        except BaseException as raised:  # an exporter's SystemExit ends an attempt, not the thread
+            error = raised
+        if self._on_attempt is not None:
+            with guard("measuring an export"):
+                self._on_attempt(time.perf_counter() - began, error)
+        return error
+
+    def _settle(self, batch: Batch, refused: int = 0, error: object = "") -> None:
+        """The backend has decided on a batch."""
+        taken = len(batch.spans) - refused
+        with self._changed:
+            if not self._in_hand or self._in_hand[0] is not batch:
+                return  # given up meanwhile, by a shutdown that could not wait for us
+            self._in_hand.popleft()
+            if batch.ticket is None:
+                self._exported += taken
+                self._queued_spans -= len(batch.spans)
+                self._queued_bytes -= batch.memory
+            else:
+                self._recovered += taken
+            self._changed.notify_all()
+        if batch.ticket is not None:
+            with guard("clearing the backlog"):
+                batch.ticket.done(len(batch.spans))
+        self._drop(refused, REFUSED, error)
+        if taken and self._retry_s:
+            say("delivering again", f"delivering again after {time.monotonic() - self._failing_since:.0f} s", level=20)
+            self._retry_s = 0.0
+
+    def _may_pass(self, batch: Batch, error: PermanentExportError) -> bool:
+        """Whether a failure that may lie in the spans is still put down to the backend."""
+        batch.doubts += isinstance(error, DoubtfulExportError)
+        return isinstance(error, DoubtfulExportError) and batch.doubts <= _DOUBTS
+
+    def _narrow_down(self, batch: Batch, error: PermanentExportError) -> None:
+        """Halves a batch that was refused; mends or shortens a single span, and in the end drops it."""
+        if len(batch.spans) > 1:
+            self._replace(batch, *batch.split(len(batch.spans) // 2))
+            return
+        span = batch.spans[0]
+        if isinstance(error, UnencodableSpanError) and not batch.mended:
+            self._replace(batch, Batch([encodable(span)], batch.memory, mended=True, ticket=batch.ticket))
+        elif isinstance(error, RequestTooLargeError) and (size := wire_bytes(span)) > _SMALLEST_CUT_BYTES:
+            self._replace(batch, Batch([cut(span, size // 2)], batch.memory, ticket=batch.ticket))
+        else:
+            self._settle(batch, 1, error)
+
+    def _replace(self, batch: Batch, *parts: Batch) -> None:
+        with self._changed:
+            if self._in_hand and self._in_hand[0] is batch:
+                self._in_hand.popleft()
+                self._in_hand.extendleft(reversed(parts))
+
+    def _postpone(self, batch: Batch, error: BaseException) -> bool:
+        """Waits for the next attempt. While the backend is away, a few spans try whether it is back."""
+        now = time.monotonic()
+        if not self._retry_s:
+            self._failing_since = now
+        self._retry_s = min(max(self._retry_s * 2, _FIRST_RETRY_S), _LONGEST_RETRY_S)
+        pause_s = self._retry_s * random.uniform(0.75, 1.25)
+        asked_s = error.after_s if isinstance(error, RetryLaterError) else None
+        if asked_s is not None:
+            pause_s = min(max(asked_s, pause_s), _LONGEST_RETRY_AFTER_S)
+        if self._deadline is not None:
+            pause_s = min(pause_s, _CLOSING_RETRY_S)
+            if self._backlog is not None or now + pause_s > self._deadline:
+                return False
+        say(
+            "export failed",
+            f"{self._queued_spans} span(s) not delivered yet, {self.dropped} dropped; trying again:"
+            f" {type(error).__name__}: {error}",
+        )
+        if len(batch.spans) > _PROBE_SPANS:
+            self._replace(batch, *batch.split(_PROBE_SPANS))
+        self._pause(pause_s, obey=asked_s is not None)
+        return True
+
+    def _pause(self, seconds: float, *, obey: bool = False) -> bool:
+        """Waits for the next attempt; a shutdown, or a flush unless the backend asked for the pause, cuts it short.
+
+        Returns:
+            Whether it was a shutdown.
+        """
         until = time.monotonic() + seconds
         with self._changed:
             closed, flush_until = self._closed, self._flush_until
             while (left := until - time.monotonic()) > 0:
-                if self._closed != closed or self._flush_until != flush_until:
-                    return
+                if self._closed != closed or (self._flush_until != flush_until and not obey):
+                    break
                 self._changed.wait(left)
-
-    def _halve(self, spans: Sequence[ReadableSpan], error: PermanentExportError) -> None:
-        if len(spans) > 1:
-            middle = len(spans) // 2
-            self._deliver(spans[:middle])
-            self._deliver(spans[middle:])
-            return
-        with self._changed:
-            self._drop(1, f"refused for good: {error}")
-
-
-def _estimated_bytes(span: ReadableSpan) -> int:
-    size = _SPAN_BYTES + _size_of(span.attributes)
-    for event in span.events:
-        size += _EVENT_BYTES + _size_of(event.attributes)
-    return size
-
-
-def _size_of(attributes: Any) -> int:
-    if not attributes:
-        return 0
-    size = 0
-    # A plain dict is walked several times as fast as OpenTelemetry's own mapping.
-    for value in attributes.copy().values():
-        size += _ATTRIBUTE_BYTES
-        if isinstance(value, (str, bytes)):
-            size += len(value)
-        elif isinstance(value, (list, tuple)):
-            size += sum(len(item) if isinstance(item, (str, bytes)) else 8 for item in value)
-    return size
+            return self._closed

@@ -308,6 +308,14 @@ FEEDBACK_SOURCES: Final = (FEEDBACK_SOURCE_CUSTOMER, FEEDBACK_SOURCE_PLATFORM)
 METADATA: Final = "agentsight.metadata"
 """string, a JSON object. Free data on tool calls, buttons, attachments and feedback."""
 
+# -- delivery: what was changed on the way -----------------------------------------------------------------------
+
+CUT_BYTES: Final = "agentsight.cut.bytes"
+"""int, bytes. How much of a span was cut to fit into one request; its shortened texts end in ``…``."""
+
+CUT_EVENTS: Final = "agentsight.cut.events"
+"""int. How many of its last events were left out of a span to fit into one request."""
+
 # -- accepted dialects: what other SDKs call the same things; first non-empty wins, left to right -----------------
 
 CONVERSATION_ID_KEYS: Final = (

@@ -1,18 +1,18 @@
 """init, flush and shutdown."""
 
 import atexit
-import os
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter
+from opentelemetry.sdk.trace.export import SpanExporter
 
 from agentsight_otel import former, runtime, semconv, spans
 from agentsight_otel._guard import guard, say
 from agentsight_otel.config import SettingError, Settings
 from agentsight_otel.delivery import DeliveryProcessor
+from agentsight_otel.destination import delivery_for, exporter_for
 from agentsight_otel.geo import Geolocator
 from agentsight_otel.provider import Pipeline
 
@@ -97,7 +97,7 @@ def init(
             return False
         exporter = span_exporter
         if exporter is None and (tracer_provider is None or settings.clickhouse_url):
-            exporter = _exporter(settings)
+            exporter = exporter_for(settings)
         geolocator = None
         if settings.geoip_database:
             try:
@@ -106,14 +106,7 @@ def init(
                 raise SettingError(str(error)) from None
         delivery = None
         if exporter is not None:
-            delivery = DeliveryProcessor(
-                exporter,
-                max_queue_spans=settings.max_queue_spans,
-                max_queue_bytes=settings.max_queue_bytes,
-                max_batch_spans=settings.max_batch_spans,
-                schedule_delay_s=settings.schedule_delay_s,
-                shutdown_timeout_s=settings.shutdown_timeout_s,
-            )
+            delivery = delivery_for(settings, exporter)
         _pipeline = Pipeline(
             settings, resource_attributes or {}, delivery, attach_to=tracer_provider, set_global=set_global
         )
@@ -187,38 +180,3 @@ def shutdown() -> bool:
 def is_enabled() -> bool:
     """Whether spans are recorded: after ``init()``, before ``shutdown()``, and not with OTEL_SDK_DISABLED."""
     return runtime.current().enabled
-
-
-def _exporter(settings: Settings) -> SpanExporter | None:
-    if settings.clickhouse_url:
-        from agentsight_otel.exporters import ClickHouseSpanExporter
-
-        return ClickHouseSpanExporter(settings.clickhouse_url, timeout_s=settings.export_timeout_s)
-    kind = os.environ.get("OTEL_TRACES_EXPORTER", "").strip() or "otlp"
-    if kind == "none":
-        return None
-    if kind == "console":
-        return ConsoleSpanExporter()
-    if kind != "otlp":
-        raise SettingError(f"OTEL_TRACES_EXPORTER: {kind!r}: expected otlp, console or none; or init(span_exporter=…)")
-    return _otlp_exporter(settings)
-
-
-def _otlp_exporter(settings: Settings) -> SpanExporter:
-    protocol = "http/protobuf"
-    for name in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
-        if value := os.environ.get(name, "").strip():
-            if value not in ("grpc", "http/protobuf"):
-                raise SettingError(f"{name}: {value!r}: expected grpc or http/protobuf")
-            protocol = value
-            break
-    # The exporters' own 10 s give a collector that restarts no chance.
-    said = any(os.environ.get(f"OTEL_EXPORTER_OTLP{part}TIMEOUT") for part in ("_TRACES_", "_"))
-    timeout = None if said else int(settings.export_timeout_s)
-    if protocol == "grpc":
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
-
-        return GrpcExporter(timeout=timeout)
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
-
-    return HttpExporter(timeout=timeout)

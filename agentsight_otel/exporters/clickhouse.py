@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentsight_otel import clickhouse_client, clickhouse_url
-from agentsight_otel.delivery import PermanentExportError
+from agentsight_otel.export_errors import PermanentExportError
 from agentsight_otel.exporters.rows import COLUMNS, TABLE, span_to_row
 
 # Of ClickHouse's errors those that a repetition cannot cure: the data itself is refused.

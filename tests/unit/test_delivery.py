@@ -10,7 +10,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Tracer
 
-from agentsight_otel.delivery import DeliveryProcessor, PermanentExportError
+from agentsight_otel.delivery import DeliveryProcessor
+from agentsight_otel.export_errors import PermanentExportError
 
 
 class Backend(SpanExporter):
@@ -98,8 +99,10 @@ def test_a_full_queue_drops_counts_and_never_waits() -> None:
     send(tracer_of(delivery), *map(str, range(15)))
     assert (delivery.queued, delivery.dropped) == (10, 5)
     backend.away = False
-    assert delivery.force_flush()
+    assert delivery.force_flush() is False  # some of it was dropped
     assert backend.taken == [str(number) for number in range(10)]
+    assert delivery.force_flush() is True
+    assert delivery.dropped_by_reason == {"queue_full": 5}
 
 
 def test_the_queue_is_bounded_in_bytes() -> None:

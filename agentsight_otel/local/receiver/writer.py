@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agentsight_otel.delivery import PermanentExportError
+from agentsight_otel.export_errors import PermanentExportError
 from agentsight_otel.exporters.otlp import request_to_rows
 
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
