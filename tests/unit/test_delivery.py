@@ -3,15 +3,24 @@
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Tracer
 
+from agentsight_otel import delivery as delivery_module
 from agentsight_otel.delivery import DeliveryProcessor
 from agentsight_otel.export_errors import PermanentExportError
+
+
+@pytest.fixture(autouse=True)
+def no_delivery_outlives_its_test() -> Iterator[None]:
+    yield
+    for left in list(delivery_module._processors):
+        left._shutdown_timeout_s = 0.0
+        left.shutdown()
 
 
 class Backend(SpanExporter):
