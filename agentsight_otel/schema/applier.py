@@ -9,6 +9,7 @@ from typing import Any
 from agentsight_otel import clickhouse_client, clickhouse_url
 from agentsight_otel.schema.errors import SchemaEdited, SchemaNewer, SchemaNotApplied
 from agentsight_otel.schema.files import Kind, SchemaFile, SchemaFolder, load
+from agentsight_otel.schema.filling import fill
 from agentsight_otel.schema.history import (
     COMPLETE,
     RAW_RETENTION,
@@ -207,7 +208,8 @@ def _file_steps(client: Any, database: str, schema: SchemaFolder, entries: dict[
                 yield Step(file.name, "seed", "new"), _run(client, database, schema, file)
         elif entry is None or not exists:
             reason = "new" if entry is None else "missing in the database"
-            yield Step(file.name, "create", reason), _run(client, database, schema, file)
+            fills = file.kind is Kind.MATERIALIZED_VIEW
+            yield Step(file.name, "create", reason), _run(client, database, schema, file, fills)
         elif entry.version < schema.version:
             # Tables exist already, brought up to date by the migrations; views are replaced.
             step = Step(file.name, "replace", f"version {entry.version} to {schema.version}")
@@ -224,10 +226,12 @@ def _retention_steps(
             yield Step(setting, "set", reason), _set(client, database, schema, setting, days)
 
 
-def _run(client: Any, database: str, schema: SchemaFolder, file: SchemaFile) -> Callable[[], None]:
+def _run(client: Any, database: str, schema: SchemaFolder, file: SchemaFile, fills: bool = False) -> Callable[[], None]:
     def run() -> None:
         for statement in file.statements(database):
             client.command(statement)
+        if fills:
+            fill(client, database, file)
         History(client, database).record(file.name, schema.version, file.checksum)
 
     return run

@@ -14,6 +14,8 @@ _OBJECT = re.compile(
     re.MULTILINE,
 )
 
+_VIEW_PARTS = re.compile(r"^CREATE\s+MATERIALIZED\s+VIEW[^\n]*\sTO\s+([\w.]+)\s+AS\n(.*)", re.MULTILINE | re.DOTALL)
+
 
 class Kind(Enum):
     """What a file holds."""
@@ -53,6 +55,13 @@ class SchemaFile:
         text = self.sql.replace("{database}", database)
         parts = re.split(r";[ \t]*$", text, flags=re.MULTILINE)
         return [part.strip() for part in parts if _without_comments(part).strip()]
+
+    def filling(self, database: str) -> str:
+        """For a materialised view: an INSERT into its target of what it would have made of the rows there are."""
+        match = _VIEW_PARTS.search(self.statements(database)[0])
+        if match is None:
+            raise ValueError(f"{self.name}: expected CREATE MATERIALIZED VIEW … TO … AS and a line's end")
+        return f"INSERT INTO {match[1]}\n{match[2]}"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ from agentsight_otel import bundled, clickhouse_client, clickhouse_url, schema
 from agentsight_otel.local import EmbeddedClickHouse
 from agentsight_otel.schema.files import load
 from agentsight_otel.schema.inspection import definitions
+from tests.collector.conversations import conversation
+from tests.sql.model import DAY_MS, Ask, answers
+from tests.sql.storing import assert_views_agree, insert
 
 VERSION = load().version
 NEXT = VERSION + 1
@@ -78,6 +81,24 @@ def test_an_interrupted_run_is_completed_by_the_next(empty_url: str) -> None:
         schema.check(empty_url)
     assert schema.apply(empty_url)[0].entry == seen[-1].entry
     assert schema.verify(empty_url) == []
+
+
+def test_spans_that_come_before_a_materialized_view_count(empty_url: str) -> None:
+    """A collector that waits for its table inserts as soon as that is there, long before the schema is complete."""
+    sent = [span for number in range(40) for span in conversation(number, number * DAY_MS * 1_000_000)]
+    batches = [sent[0::3], sent[1::3], sent[2::3]]
+
+    def insert_between(step: schema.Step) -> None:
+        if step.entry.endswith("_mv.sql"):
+            with clickhouse_client.connect(empty_url) as client:
+                insert(client, batches.pop() if batches else ())
+
+    schema.apply(empty_url, report=insert_between)
+    assert not batches
+    ask = Ask(0, 50 * DAY_MS)
+    with clickhouse_client.connect(empty_url) as client:
+        assert_views_agree(client, answers(sent, ask), ask)
+        assert client.query("SELECT sum(spans) FROM ingest_minutes").result_rows == [(0,)], "arrived a second time"
 
 
 def test_a_missing_object_is_created_again(schema_url: str) -> None:
