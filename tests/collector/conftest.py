@@ -9,6 +9,7 @@ from agentsight_otel import clickhouse_url
 from agentsight_otel.local import EmbeddedClickHouse
 from tests.collector.building import CONFIGS, collector_binary
 from tests.collector.running import Collector
+from tests.collector.small_disk import SmallDisk
 
 StartCollector = Callable[..., Collector]
 
@@ -65,3 +66,22 @@ def start_collector(otelcol: Path, tmp_path: Path) -> Iterator[StartCollector]:
     yield start
     for collector in started:
         collector.kill()
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> Path:
+    """A config to lay over another, for tests that would only wait: retries and small inserts come quickly."""
+    overlay = tmp_path / "impatient.yaml"
+    overlay.write_text(
+        "exporters:\n"
+        "  clickhouse:\n"
+        "    retry_on_failure: {initial_interval: 100ms, max_interval: 500ms}\n"
+        "    sending_queue: {batch: {flush_timeout: 200ms}}\n"
+    )
+    return overlay
+
+
+@pytest.fixture
+def small_disk(otelcol: Path, tmp_path: Path) -> SmallDisk:
+    """A small file system for a collector's queue."""
+    return SmallDisk(otelcol, tmp_path)
