@@ -86,6 +86,11 @@ class EmbeddedClickHouse:
         """Whether it runs."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int | None:
+        """Of the server's process; None where it does not run."""
+        return self._process.pid if self._process is not None else None
+
     def stop(self, grace_s: float = 2.0) -> None:
         """Stops it. Idle client connections can hold it for seconds, so it is ended after ``grace_s``.
 
