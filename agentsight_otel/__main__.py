@@ -8,7 +8,7 @@ def main() -> None:
     try:
         from agentsight_otel import cli
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] in ("click", "rich", "clickhouse_connect"):
+        if (error.name or "").split(".")[0] in ("click", "rich", "clickhouse_connect", "starlette", "uvicorn", "anyio"):
             sys.exit(
                 f"agentsight-otel needs {(error.name or '').split('.')[0]}; run: pip install 'agentsight-otel[local]'"
             )

@@ -122,18 +122,30 @@ def query(client: Any, view: str, window: Window) -> Rows:
     """
     if view not in METRICS:
         raise ValueError(f"metric view {view!r}: expected one of {', '.join(METRICS)}")
-    filters = ", ".join(f"{name}={{filter_{name}:Array(String)}}" for name in FILTERS)
-    result = client.query(
-        f"SELECT * FROM {view}(from={{window_from:String}}, to={{window_to:String}},"
-        f" timezone={{window_timezone:String}}, {filters})",
-        parameters={
-            "window_from": _text(window.start),
-            "window_to": _text(window.end),
-            "window_timezone": window.timezone,
-            **{f"filter_{name}": list(window.filters.get(name, ())) for name in FILTERS},
-        },
-    )
+    result = client.query(f"SELECT * FROM {view_call(view)}", parameters=query_parameters(window))
     return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+
+
+def view_call(view: str, arguments: Sequence[str] = ("from", "to", "timezone")) -> str:
+    """The SQL that calls a parameterised view, for a query with ``query_parameters``.
+
+    Args:
+        view: Its name.
+        arguments: Those that it takes beside the filters.
+    """
+    given = [f"{name}={{window_{name}:String}}" for name in arguments]
+    given += [f"{name}={{filter_{name}:Array(String)}}" for name in FILTERS]
+    return f"{view}({', '.join(given)})"
+
+
+def query_parameters(window: Window) -> dict[str, Any]:
+    """What ``view_call`` refers to: window_from, window_to, window_timezone, and filter_… for each filter."""
+    return {
+        "window_from": _text(window.start),
+        "window_to": _text(window.end),
+        "window_timezone": window.timezone,
+        **{f"filter_{name}": list(window.filters.get(name, ())) for name in FILTERS},
+    }
 
 
 def _text(instant: datetime) -> str:

@@ -22,7 +22,6 @@ from agentsight_otel.local import demo
 EXIT_REFUSED_LINES = 5
 _DURATION = re.compile(r"(\d+)\s*(m|h|d|w)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_DEMO_DATABASE = "agentsight_demo"
 _SHOWN_REFUSALS = 20
 
 
@@ -150,17 +149,15 @@ def demo_command(data: Path | None, timezone_name: str) -> None:
     metrics.check_timezone(timezone_name)
     console = Console()
     console.print("[bold]1[/] starting ClickHouse and applying the schema")
-    with target(None, data, create=True, database=_DEMO_DATABASE) as url:
+    with target(None, data, create=True, database=demo.DATABASE) as url:
         console.print("[bold]2[/] sending conversations of the last 28 days through the SDK")
         now = datetime.now(timezone.utc)
         with _progress("sending") as progress:
             played = replay.play(
                 demo.transcripts(),
                 url,
-                over_s=28 * 86_400,
-                service_name="travel-agent",
-                environment="production",
                 progress=progress,
+                **demo.PLAYED_AS,
             )
         console.print(
             f"  {played.conversations} conversations, {played.messages} messages, {played.tool_calls} tool calls"
@@ -170,7 +167,7 @@ def demo_command(data: Path | None, timezone_name: str) -> None:
         terminal.show(metrics.fetch(url, metrics.Window(end - timedelta(days=14), end, timezone_name)), console)
     again = f" --data {data}" if data else ""
     console.print(
-        f"\nAgain, for another window:  agentsight-otel metrics{again} --database {_DEMO_DATABASE} --last 7d\n"
+        f"\nAgain, for another window:  agentsight-otel metrics{again} --database {demo.DATABASE} --last 7d\n"
         f"ClickHouse in the foreground:  agentsight-otel clickhouse{again}",
         highlight=False,
         soft_wrap=True,

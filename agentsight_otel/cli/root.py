@@ -8,6 +8,7 @@ from rich.console import Console
 
 from agentsight_otel.cli.database import clickhouse_command, schema_group
 from agentsight_otel.cli.report import demo_command, metrics_command, replay_command
+from agentsight_otel.cli.up import up_command
 from agentsight_otel.clickhouse_client import ClickHouseConnectionError
 from agentsight_otel.config import SettingError
 from agentsight_otel.local import LocalClickHouseError
@@ -38,7 +39,7 @@ def cli() -> None:
     """Conversations of AI agents as OpenTelemetry traces, 15 dashboard metrics in ClickHouse."""
 
 
-for command in (clickhouse_command, schema_group, demo_command, metrics_command, replay_command):
+for command in (up_command, clickhouse_command, schema_group, demo_command, metrics_command, replay_command):
     cli.add_command(command)
 
 

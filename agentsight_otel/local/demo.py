@@ -9,6 +9,17 @@ from typing import Any
 from agentsight_otel.replay import Transcript, read
 
 DAYS = 28
+
+DATABASE = "agentsight_demo"
+"""A database of its own, so that no demo mixes with what agents send."""
+
+PLAYED_AS: dict[str, Any] = {
+    "over_s": DAYS * 86_400,
+    "service_name": "travel-agent",
+    "environment": "production",
+}
+"""How ``replay.play`` sends it."""
+
 _PER_WEEKDAY = 22
 _PER_WEEKEND_DAY = 9
 _VISIT_SHARE = 0.22

@@ -23,3 +23,7 @@ class PortTaken(LocalClickHouseError):
 
 class StartFailed(LocalClickHouseError):
     """ClickHouse ended, or did not answer, while starting."""
+
+
+class CollectorFailed(LocalClickHouseError):
+    """The OpenTelemetry Collector ended, or did not become healthy."""
