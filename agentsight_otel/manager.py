@@ -1,5 +1,6 @@
 """The conversation manager of AgentSight 0.0: what people say of conversations and change about them."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -146,6 +147,10 @@ def _update(conversation_id: object, changed: dict[str, Any], attributes: Attrib
     updated = context.describe(runtime.current(), known, **identity)
     if context.current_conversation().id == updated.id:
         context.make_current(updated)  # or its next span would say what it was before
+    if "name" not in changed:
+        # A name on this span counts as one that people gave, before those that spans bear from elsewhere.
+        bearing = {key: value for key, value in updated.attributes.items() if key != semconv.CONVERSATION_NAME}
+        updated = dataclasses.replace(updated, attributes=bearing)
     spans.point(
         semconv.KIND_CONVERSATION, semconv.SPAN_CONVERSATION_UPDATED, attributes, conversation=updated, root=True
     )

@@ -400,7 +400,7 @@ def test_a_visit_becomes_current_only_where_nothing_is() -> None:
         assert spans.names() == ["conversation_opened", "conversation_started", "conversation_opened"]
 
 
-def test_there_is_one_tracker_with_the_signatures_of_agentsight_0_0(caplog: pytest.LogCaptureFixture) -> None:
+def test_there_is_one_tracker_with_the_signatures_of_agentsight_0_0() -> None:
     assert ConversationTracker(api_key="ags_x", endpoint="https://api.example.org") is conversation_tracker
     parameters = {
         name: list(inspect.signature(getattr(ConversationTracker, name)).parameters)[1:]
