@@ -8,8 +8,6 @@ from agentsight_otel.context import NO_CONVERSATION, Conversation
 
 _GIVE_UP_AT = 100
 
-_entered: ContextVar[tuple[str, int | None] | None] = ContextVar("agentsight_entered", default=None)
-
 
 class SoleConversation:
     """Keeps count of the conversations that are current somewhere. Safe with threads.
@@ -20,13 +18,14 @@ class SoleConversation:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        self._entered: ContextVar[tuple[str, int | None] | None] = ContextVar("agentsight_entered", default=None)
         self._entries: dict[str, int] = {}
         self._latest = NO_CONVERSATION
         self._many = False
 
     def enter(self, conversation: Conversation) -> None:
         """The calling code has made a conversation current."""
-        entered, here = _entered.get(), _where()
+        entered, here = self._entered.get(), _where()
         if entered == (conversation.id, here):
             self._latest = conversation
             return
@@ -41,7 +40,7 @@ class SoleConversation:
             if len(self._entries) >= _GIVE_UP_AT:
                 self._many = True
                 self._entries.clear()
-        _entered.set((conversation.id, here))
+        self._entered.set((conversation.id, here))
 
     def _leave(self, conversation_id: str) -> None:
         left = self._entries.pop(conversation_id, 0) - 1
