@@ -2,12 +2,12 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from agentsight_otel import clickhouse_url
+from agentsight_otel import baggage, clickhouse_url
 
 IPPolicy = Literal["full", "truncated", "dropped"]
 TracePer = Literal["conversation", "turn"]
@@ -70,6 +70,18 @@ def _flag(value: object) -> bool:
     if text in ("0", "false", "no", "off"):
         return False
     raise ValueError("true or false")
+
+
+def _propagated(value: object) -> tuple[str, ...]:
+    if isinstance(value, (bool, str)):
+        try:
+            return baggage.DEFAULT_NAMES if _flag(value) else ()
+        except ValueError:
+            value = str(value).split(",")
+    names = tuple(str(name).strip().lower() for name in value) if isinstance(value, Iterable) else ("",)
+    if not set(names) <= set(baggage.KEYS):
+        raise ValueError("true, false, or some of " + ", ".join(baggage.KEYS))
+    return names
 
 
 def _existing_file(value: object) -> str:
@@ -171,6 +183,19 @@ class Settings:
         "0 = never.",
     )
     disabled: bool = _setting("AGENTSIGHT_DISABLED", _flag, False, "Record nothing.", "OTEL_SDK_DISABLED")
+    propagate: tuple[str, ...] = _setting(
+        "AGENTSIGHT_PROPAGATE",
+        _propagated,
+        (),
+        "What other services are told of a conversation by W3C baggage: true (all but customer, address, name and "
+        "metadata), or a list.",
+    )
+    instrument: bool = _setting(
+        "AGENTSIGHT_INSTRUMENT", _flag, False, "Load the GenAI instrumentations that are installed."
+    )
+    auto_start: bool = _setting(
+        "AGENTSIGHT_AUTO_START", _flag, False, "Start within opentelemetry-instrument, beside what it configures."
+    )
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> "Settings":

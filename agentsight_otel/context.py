@@ -14,7 +14,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import _RUNTIME_CONTEXT, Context
 from opentelemetry.trace import Span
 
-from agentsight_otel import geo, identity, semconv
+from agentsight_otel import baggage, geo, identity, runtime, semconv
 from agentsight_otel._guard import say, swallow
 from agentsight_otel.runtime import Runtime
 from agentsight_otel.serialize import to_text
@@ -22,6 +22,7 @@ from agentsight_otel.serialize import to_text
 Attributes = dict[str, str | bool | int | float]
 
 _CONVERSATION = otel_context.create_key("agentsight-conversation")
+_VISITOR = otel_context.create_key("agentsight-visitor")
 _TURN = otel_context.create_key("agentsight-turn")
 _MODEL_HINT = otel_context.create_key("agentsight-model-hint")
 _metadata_lock = threading.RLock()  # putting somebody's values into text runs code of theirs
@@ -153,7 +154,27 @@ def describe(
         attributes = {**current.attributes, **attributes}
         document = document or dict(current.metadata)
         recorded = current.recorded if recorded is None else recorded
+    if visitor := _visitor(with_address=semconv.CLIENT_ADDRESS not in attributes and customer_ip_address is None):
+        attributes = {**visitor, **attributes}
     return Conversation(known, attributes, document, recorded is not False)
+
+
+def with_visitor(attributes: Attributes, context: Context | None = None) -> Context:
+    """A context in which conversations take these identity attributes where nothing else is known of them.
+
+    Args:
+        attributes: What a request tells of who sent it.
+        context: Default: the current one.
+    """
+    return otel_context.set_value(_VISITOR, attributes, context)
+
+
+def _visitor(*, with_address: bool) -> Attributes:
+    found: Attributes = otel_context.get_value(_VISITOR) or {}  # type: ignore[assignment]
+    if with_address:
+        return found
+    # The place belongs to the address.
+    return {key: value for key, value in found.items() if not key.startswith(("client.", "geo."))}
 
 
 def conversation_in(context: Context | None) -> Conversation:
@@ -178,6 +199,8 @@ def with_conversation(conversation: Conversation, context: Context | None = None
     changed = otel_context.set_value(_CONVERSATION, conversation, context)
     if before.id and before.id != conversation.id:
         changed = otel_context.set_value(_TURN, None, changed)
+    if names := runtime.current().settings.propagate:
+        changed = baggage.with_identity(names, conversation.attributes, changed)
     return changed
 
 

@@ -2,7 +2,7 @@
 
 import atexit
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from opentelemetry import trace
@@ -14,7 +14,9 @@ from agentsight_otel.config import SettingError, Settings
 from agentsight_otel.delivery import DeliveryProcessor
 from agentsight_otel.destination import delivery_for, exporter_for
 from agentsight_otel.geo import Geolocator
+from agentsight_otel.integrations import genai
 from agentsight_otel.provider import Pipeline
+from agentsight_otel.runtime import Host
 
 _lock = threading.Lock()
 _starting = threading.Lock()
@@ -38,6 +40,8 @@ def init(
     resource_attributes: Mapping[str, str | bool | int | float] | None = None,
     tracer_provider: trace.TracerProvider | None = None,
     set_global: bool = True,
+    instrument: bool | None = None,
+    propagate: bool | Iterable[str] | None = None,
     **more_settings: Any,
 ) -> bool:
     """Starts recording. Call it once, when the process starts.
@@ -62,6 +66,11 @@ def init(
             is there already: its backend gets none of our spans, ours gets its spans inside conversations as well.
         set_global: Make our tracer provider OpenTelemetry's global one if the application has none, so that other
             instrumentations' spans join the conversations.
+        instrument: Load the GenAI instrumentations that are installed, one for each library. Default:
+            AGENTSIGHT_INSTRUMENT, else not.
+        propagate: Tell other services of the conversation by W3C baggage, on every call that an instrumentation
+            propagates: True, or a list of the names of the arguments of ``conversation()``. True leaves out whatever
+            tells of the person. Default: AGENTSIGHT_PROPAGATE, else nothing.
         more_settings: Any other field of ``agentsight_otel.config.Settings``, or argument of the AgentSight 0.1 SDK.
 
     Returns:
@@ -80,6 +89,8 @@ def init(
         "ip_policy": ip_policy,
         "trace_per": trace_per,
         "sample_ratio": sample_ratio,
+        "instrument": instrument,
+        "propagate": propagate,
         **former.settings_from(api_key, more_settings),
     }
     unknown = sorted(set(given) - set(Settings.__dataclass_fields__))
@@ -112,6 +123,8 @@ def init(
         )
         _delivery = delivery
         runtime.use(_pipeline.runtime(geolocator))
+        if settings.instrument:
+            genai.instrument(_pipeline.provider if _pipeline.host is Host.NONE else None)
         atexit.register(shutdown)
         _asked = True
         return True

@@ -1,0 +1,1 @@
+"""One small module per framework; each imports it only when it is used."""
