@@ -6,7 +6,7 @@ app.add_middleware(ConversationMiddleware, conversation_id="x-conversation-id", 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from agentsight_otel._guard import guard
+from agentsight_otel import context
 from agentsight_otel.integrations.visitor import Identify, Request, Visitors
 
 ASGIScope = MutableMapping[str, Any]
@@ -58,12 +58,11 @@ class ConversationMiddleware:
         if work is None:
             await self.app(scope, receive, send)
             return
-        token = work.enter()
+        token = context.attach(work.context)
         try:
             await self.app(scope, receive, send)
         finally:
-            with guard("leaving a request"):
-                work.leave(token)
+            context.detach(token)
 
 
 def _request(scope: ASGIScope) -> Request:

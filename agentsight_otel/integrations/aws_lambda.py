@@ -60,13 +60,12 @@ def handler(
     def call(*args: Any, **kwargs: Any) -> Any:
         event, invocation = (*args, None, None)[:2]
         scope = _scope(conversation_id, event, invocation)
-        token = scope.enter() if scope else None
+        token = context.attach(scope.context) if scope else None
         try:
             return decorated(*args, **kwargs)
         finally:
+            context.detach(token)
             with guard("ending an invocation"):
-                if scope is not None:
-                    scope.leave(token)
                 setup.flush(timeout_s=_time_for_flush(invocation, flush_timeout_s))
 
     return call

@@ -13,13 +13,12 @@ from celery import signals
 from agentsight_otel import context, runtime, semconv, setup
 from agentsight_otel._guard import guarded
 from agentsight_otel.context import Conversation
-from agentsight_otel.spans import ConversationScope
 
 HEADER = "agentsight_conversation"
 """The message header; a JSON object of the identity attributes, after the IP policy."""
 
 _UID = "agentsight_otel"
-_running: dict[str, tuple[ConversationScope, object]] = {}
+_running: dict[str, Any] = {}
 
 
 def connect() -> None:
@@ -47,15 +46,13 @@ def _enter(task_id: str, task: Any, **_: Any) -> None:
     if not carried or not runtime.current().enabled:
         return
     attributes = json.loads(carried)
-    scope = ConversationScope(Conversation(str(attributes[semconv.CONVERSATION_ID]), attributes))
-    _running[task_id] = scope, scope.enter()
+    conversation = Conversation(str(attributes[semconv.CONVERSATION_ID]), attributes)
+    _running[task_id] = context.attach(context.with_conversation(conversation))
 
 
 @guarded("ending a task")
 def _leave(task_id: str, **_: Any) -> None:
-    if task_id in _running:
-        scope, token = _running.pop(task_id)
-        scope.leave(token)
+    context.detach(_running.pop(task_id, None))
 
 
 @guarded("stopping a worker")

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from opentelemetry import context as otel_context
-
 from agentsight_otel import baggage, context, geo, runtime, semconv
 from agentsight_otel._guard import guard, say
 from agentsight_otel.config import SettingError
@@ -84,15 +82,15 @@ class Visitors:
             given = self._identified(request)
             if given is None:
                 return None
-            token = otel_context.attach(context.with_visitor(self._attributes(request)))
+            token = context.attach(context.with_visitor(self._attributes(request)))
             try:
                 if not given and self._accept_baggage:
                     given = baggage.read(request.header("baggage"), ours.settings.propagate)
                 if not given:
-                    return Scope(otel_context.get_current())
+                    return Scope(context.current_context())
                 return ConversationScope(context.describe(ours, **given))
             finally:
-                otel_context.detach(token)
+                context.detach(token)
         return None
 
     def _identified(self, request: Request) -> Mapping[str, Any] | None:

@@ -6,7 +6,7 @@ app.wsgi_app = ConversationMiddleware(app.wsgi_app, conversation_id="X-Conversat
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from agentsight_otel._guard import guard
+from agentsight_otel import context
 from agentsight_otel.context import Scope
 from agentsight_otel.integrations.visitor import Identify, Request, Visitors
 
@@ -56,7 +56,7 @@ class ConversationMiddleware:
         work = self._visitors.scope_of(_request(environ))
         if work is None:
             return self.app(environ, start_response)
-        token = work.enter()
+        token = context.attach(work.context)
         try:
             body = self.app(environ, start_response)
         finally:
@@ -79,7 +79,7 @@ class _Body:
         return self
 
     def __next__(self) -> bytes:
-        token = self._work.enter()
+        token = context.attach(self._work.context)
         try:
             if self._steps is None:
                 self._steps = iter(self._body)
@@ -92,16 +92,16 @@ class _Body:
         close = getattr(self._body, "close", None)
         if close is None:
             return
-        token = self._work.enter()
+        token = context.attach(self._work.context)
         try:
             close()
         finally:
             _leave(self._work, token)
 
 
-def _leave(work: Scope, token: object) -> None:
-    with guard("leaving a request"):
-        work.leave(token)
+def _leave(work: Scope, token: Any) -> None:
+    work.context = context.current_context()  # what the application made current is so again in the next step
+    context.detach(token)
 
 
 def _request(environ: Environ) -> Request:
