@@ -14,6 +14,7 @@ from agentsight_otel._guard import guard
 from agentsight_otel.lineage import Adopted
 from agentsight_otel.runtime import TRACER_NAME, Host
 from agentsight_otel.sampling import records
+from agentsight_otel.span_edits import EditedSpan
 from agentsight_otel.tool_calls import TOOL_CALLS
 
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
@@ -151,7 +152,9 @@ class Relay(_Processor):
         """
         if self._delivery is not None:
             demotion = TOOL_CALLS.demotion(span, inside)
-            self._delivery.on_end(_copy(span, {**(span.attributes or {}), **demotion}) if demotion else span)
+            self._delivery.on_end(
+                EditedSpan(span, attributes={**(span.attributes or {}), **demotion}) if demotion else span
+            )
 
     def shutdown(self) -> None:
         """Sends the rest; delivers nothing from then on."""
@@ -191,30 +194,11 @@ def _moved(span: ReadableSpan, original: SpanContext, adopted: Adopted, resource
     there = SpanContext(
         adopted.trace_id, original.span_id, is_remote=False, trace_flags=_SAMPLED, trace_state=original.trace_state
     )
-    return _copy(
+    return EditedSpan(
         span,
-        {**adopted.identity, **(span.attributes or {})},
+        attributes={**adopted.identity, **(span.attributes or {})},
         context=there,
         parent=adopted.parent,
         links=(*span.links, Link(original)) if original.trace_flags.sampled else span.links,
-        resource=resource or span.resource,
+        resource=resource,
     )
-
-
-def _copy(span: ReadableSpan, attributes: Mapping[str, Any], **changed: Any) -> ReadableSpan:
-    fields: dict[str, Any] = {
-        "name": span.name,
-        "context": span.context,
-        "parent": span.parent,
-        "resource": span.resource,
-        "attributes": dict(attributes),
-        "events": span.events,
-        "links": span.links,
-        "kind": span.kind,
-        "status": span.status,
-        "start_time": span.start_time,
-        "end_time": span.end_time,
-        "instrumentation_scope": span.instrumentation_scope,
-        **changed,
-    }
-    return ReadableSpan(**fields)

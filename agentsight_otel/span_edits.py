@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.trace import Link, Status
+from opentelemetry.trace import Link, SpanContext, Status
 
 from agentsight_otel import semconv
 from agentsight_otel.serialize import bounded
@@ -23,6 +24,9 @@ class EditedSpan(ReadableSpan):
         events: Of the span.
         links: Of the span.
         status: Of the span.
+        context: Of the span; its parent is then replaced too.
+        parent: Of the span, where there is a ``context``; None makes it a root.
+        resource: Of the span.
     """
 
     def __init__(
@@ -34,12 +38,15 @@ class EditedSpan(ReadableSpan):
         events: Iterable[Event] | None = None,
         links: Iterable[Link] | None = None,
         status: Status | None = None,
+        context: SpanContext | None = None,
+        parent: SpanContext | None = None,
+        resource: Resource | None = None,
     ) -> None:
         super().__init__(
             name=span.name if name is None else name,
-            context=span.context,
-            parent=span.parent,
-            resource=span.resource,
+            context=span.context if context is None else context,
+            parent=span.parent if context is None else parent,
+            resource=span.resource if resource is None else resource,
             attributes=span.attributes if attributes is None else attributes,
             events=span.events if events is None else tuple(events),
             links=span.links if links is None else tuple(links),
