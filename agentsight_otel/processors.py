@@ -56,7 +56,9 @@ class IdentityProcessor(_Processor):
                 return  # ours started with its identity
             if attributes := _identity(parent_context):
                 own = span.attributes or {}
-                span.set_attributes({key: value for key, value in attributes.items() if key not in own})
+                # An id that a client library gives its own thread is not the conversation that was asked for.
+                kept = own.keys() - {semconv.CONVERSATION_ID}
+                span.set_attributes({key: value for key, value in attributes.items() if key not in kept})
                 TOOL_CALLS.others_report()
                 conversation_id = str(attributes.get(semconv.CONVERSATION_ID, ""))
                 place = lineage.place_in(parent_context, conversation_id)
@@ -196,7 +198,7 @@ def _moved(span: ReadableSpan, original: SpanContext, adopted: Adopted, resource
     )
     return EditedSpan(
         span,
-        attributes={**adopted.identity, **(span.attributes or {})},
+        attributes={**adopted.identity, **(span.attributes or {}), semconv.CONVERSATION_ID: adopted.conversation_id},
         context=there,
         parent=adopted.parent,
         links=(*span.links, Link(original)) if original.trace_flags.sampled else span.links,
