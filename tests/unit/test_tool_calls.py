@@ -1,0 +1,123 @@
+"""A tool call that several instrumentations report counts once; two calls count twice."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import Tracer
+
+import agentsight_otel as agentsight
+from agentsight_otel import setup
+from agentsight_otel.testing import Capture, capture
+from agentsight_otel.tool_calls import tool_of
+
+OPENINFERENCE = {"openinference.span.kind": "TOOL", "tool.name": "search"}
+OPENTELEMETRY = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"}
+OPENLLMETRY = {"traceloop.span.kind": "tool", "traceloop.entity.name": "search"}
+
+
+@pytest.fixture
+def spans() -> Iterator[Capture]:
+    token = otel_context.attach(otel_context.Context())
+    with capture(fixed=False) as captured, agentsight.conversation("c1"), agentsight.turn():
+        yield captured
+    otel_context.detach(token)
+
+
+def tracer(name: str) -> Tracer:
+    assert setup._pipeline is not None
+    return setup._pipeline.provider.get_tracer(name)
+
+
+def counted(spans: Capture) -> list[tuple[str, str]]:
+    """Scope and tool of the spans that the views count."""
+    found = []
+    for span in spans.finished:
+        assert span.instrumentation_scope is not None
+        if (tool := tool_of(span.attributes or {})) is not None:
+            found.append((span.instrumentation_scope.name, tool))
+    return sorted(found)
+
+
+@pytest.mark.parametrize("dialect", [OPENINFERENCE, OPENTELEMETRY, OPENLLMETRY], ids=["inference", "otel", "llmetry"])
+def test_a_third_partys_span_inside_our_tool_is_the_same_call(spans: Capture, dialect: dict[str, Any]) -> None:
+    with agentsight.tool("search"), agentsight.task("part"):
+        with tracer("theirs").start_as_current_span("run", attributes=dialect):
+            pass
+    assert counted(spans) == [("agentsight_otel", "search")]
+    inner = spans.named("run")
+    assert (inner.attributes or {})["agentsight.span.kind"] == "task"
+
+
+@pytest.mark.parametrize("dialect", [OPENINFERENCE, OPENTELEMETRY, OPENLLMETRY], ids=["inference", "otel", "llmetry"])
+def test_our_tool_inside_a_third_partys_span_is_the_same_call_whether_that_is_current_or_not(
+    spans: Capture, dialect: dict[str, Any]
+) -> None:
+    with tracer("theirs").start_as_current_span("run") as current:
+        with agentsight.tool(" Search "):
+            pass
+        current.set_attributes(dialect)  # some know only at the end
+    aside = tracer("theirs").start_span("run")
+    with agentsight.tool("search"):
+        pass
+    aside.set_attributes(dialect)
+    aside.end()
+    assert [scope for scope, _ in counted(spans)] == ["agentsight_otel"] * 2
+
+
+def test_calls_of_one_tool_side_by_side_are_told_apart(spans: Capture) -> None:
+    outer = [tracer("theirs").start_span("run", attributes=OPENINFERENCE) for _ in range(3)]
+    for _ in range(2):
+        with agentsight.tool("search"):
+            pass
+    for span in outer:
+        span.end()
+    assert [scope for scope, _ in counted(spans)] == ["agentsight_otel", "agentsight_otel", "theirs"]
+
+
+def test_three_reports_of_one_call_are_one_call(spans: Capture) -> None:
+    with tracer("a").start_as_current_span("run", attributes=OPENINFERENCE):
+        with tracer("b").start_as_current_span("run", attributes=OPENTELEMETRY):
+            with agentsight.tool("search"):
+                pass
+    with tracer("a").start_as_current_span("run", attributes=OPENINFERENCE):
+        with tracer("b").start_as_current_span("run", attributes=OPENTELEMETRY):
+            pass
+    assert counted(spans) == [("agentsight_otel", "search"), ("b", "search")]
+
+
+def test_different_calls_stay_different(spans: Capture) -> None:
+    with agentsight.tool("search"):
+        with agentsight.tool("search"):  # one scope that calls a tool within itself: two calls
+            pass
+        with agentsight.tool("fetch"), tracer("theirs").start_as_current_span("run", attributes=OPENINFERENCE):
+            pass  # another tool inside ours
+    with tracer("theirs").start_as_current_span("run", attributes=OPENINFERENCE):
+        pass
+    with tracer("theirs").start_as_current_span("run", attributes=OPENINFERENCE):
+        with tracer("theirs").start_as_current_span("run", attributes=OPENINFERENCE):
+            pass
+    assert sorted(scope for scope, _ in counted(spans)) == ["agentsight_otel"] * 3 + ["theirs"] * 4
+
+
+def test_calls_of_another_conversation_stay_different(spans: Capture) -> None:
+    with tracer("theirs").start_as_current_span("run", attributes=OPENINFERENCE):
+        with agentsight.conversation("c2"), agentsight.tool("search"):
+            pass
+    assert [scope for scope, _ in counted(spans)] == ["agentsight_otel", "theirs"]
+
+
+def test_what_was_measured_of_a_second_report_is_kept(spans: Capture) -> None:
+    with agentsight.tool("search"):
+        with tracer("theirs").start_as_current_span("run", attributes={**OPENINFERENCE, "input.value": "x"}) as span:
+            span.add_event("hit")
+    kept: ReadableSpan = spans.named("run")
+    assert (kept.attributes or {})["input.value"] == "x"
+    assert (kept.attributes or {})["tool.name"] == "search"
+    assert [event.name for event in kept.events] == ["hit"]
+    assert kept.parent == spans.named("execute_tool search").context
+    assert isinstance(span, trace.Span)
+    assert kept.context == span.get_span_context()
