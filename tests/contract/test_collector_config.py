@@ -1,4 +1,4 @@
-"""The collector's configs keep what they were told: left at its default, each setting below would lose data or open a door."""
+"""The configs keep what they were told: left at its default, each setting below loses data or protection."""
 
 import re
 from pathlib import Path
