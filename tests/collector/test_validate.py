@@ -26,11 +26,13 @@ def validate(otelcol: Path, configs: Sequence[Path], *arguments: str) -> None:
 
 @pytest.mark.parametrize("base", BASES)
 def test_it_is_valid_alone_and_with_each_optional_one(base: str, otelcol: Path) -> None:
-    assert len(OPTIONAL) >= 4
+    assert len(OPTIONAL) >= 6
     for configs in ([CONFIGS / base], *([CONFIGS / base, optional] for optional in OPTIONAL)):
         validate(otelcol, configs)
 
 
 def test_all_together_as_the_readme_says(otelcol: Path) -> None:
-    chain = "memory_limiter,transform/identity,filter/conversations,filter/sample"
+    chain = (
+        "memory_limiter,transform/identity,filter/conversations,filter/sample,transform/redaction,transform/no-content"
+    )
     validate(otelcol, [CONFIGS / "gateway.yaml", *OPTIONAL], f"--set=service.pipelines.traces.processors=[{chain}]")
