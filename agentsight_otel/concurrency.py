@@ -161,4 +161,4 @@ def _context_of(passport: dict[str, Any]) -> Context:
     trace_id, span_id, flags = passport["span"]
     span = NonRecordingSpan(SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags)))
     turn: Turn = _TurnElsewhere(passport["turn"], span, conversation)
-    return context.with_turn(turn, lineage.with_span(span, conversation.id, there))
+    return lineage.with_span(span, conversation.id, there, more=context.as_turn(turn))

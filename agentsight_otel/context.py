@@ -25,6 +25,7 @@ _CONVERSATION = otel_context.create_key("agentsight-conversation")
 _VISITOR = otel_context.create_key("agentsight-visitor")
 _TURN = otel_context.create_key("agentsight-turn")
 _MODEL_HINT = otel_context.create_key("agentsight-model-hint")
+_get_current = _RUNTIME_CONTEXT.get_current
 _metadata_lock = threading.RLock()  # putting somebody's values into text runs code of theirs
 
 
@@ -128,26 +129,28 @@ def describe(
     limit = runtime.settings.max_value_bytes
 
     def text(value: object) -> str:
-        return to_text(value, limit).strip()
+        return "" if value is None else to_text(value, limit).strip()
 
     known = text(conversation_id)
     if not known:
         say("conversation_id", f"conversation_id: {conversation_id!r}: expected a non-empty text; it counts nowhere")
     attributes: Attributes = {}
-    if customer_ip_address is not None and text(customer_ip_address):
-        attributes.update(geo.attributes_of(text(customer_ip_address), runtime.settings.ip_policy, runtime.geolocator))
-    given = {
-        semconv.CONVERSATION_ID: known,
-        semconv.CONVERSATION_DEVICE: text(device).lower(),
-        semconv.CONVERSATION_SOURCE: text(source).lower(),
-        semconv.CONVERSATION_LANGUAGE: text(language),
-        semconv.CONVERSATION_NAME: text(name),
-        semconv.CONVERSATION_METADATA: to_text(metadata, limit),
-        semconv.USER_ID: text(customer_id),
-        semconv.DEPLOYMENT_ENVIRONMENT_NAME: text(environment),
-        semconv.GEO_COUNTRY_ISO_CODE: text(country).upper(),
-    }
-    attributes.update({key: value for key, value in given.items() if value})
+    if address := text(customer_ip_address):
+        attributes.update(geo.attributes_of(address, runtime.settings.ip_policy, runtime.geolocator))
+    if known:
+        attributes[semconv.CONVERSATION_ID] = known
+    for key, value in (
+        (semconv.CONVERSATION_DEVICE, text(device).lower()),
+        (semconv.CONVERSATION_SOURCE, text(source).lower()),
+        (semconv.CONVERSATION_LANGUAGE, text(language)),
+        (semconv.CONVERSATION_NAME, text(name)),
+        (semconv.CONVERSATION_METADATA, "" if metadata is None else to_text(metadata, limit)),
+        (semconv.USER_ID, text(customer_id)),
+        (semconv.DEPLOYMENT_ENVIRONMENT_NAME, text(environment)),
+        (semconv.GEO_COUNTRY_ISO_CODE, text(country).upper()),
+    ):
+        if value:
+            attributes[key] = value
     document = dict(metadata) if isinstance(metadata, Mapping) else {}
     current = current_conversation()
     if known and current.id == known:
@@ -179,8 +182,8 @@ def _visitor(*, with_address: bool) -> Attributes:
 
 def conversation_in(context: Context | None) -> Conversation:
     """The conversation that a context carries; ``NO_CONVERSATION`` where it carries none."""
-    found = otel_context.get_value(_CONVERSATION, context)
-    return found if isinstance(found, Conversation) else NO_CONVERSATION
+    found = (_get_current() if context is None else context).get(_CONVERSATION, NO_CONVERSATION)
+    return found if type(found) is Conversation else NO_CONVERSATION
 
 
 def current_conversation() -> Conversation:
@@ -190,7 +193,7 @@ def current_conversation() -> Conversation:
 
 def turn_in(context: Context | None) -> Turn | None:
     """The turn that a context carries."""
-    return otel_context.get_value(_TURN, context)  # type: ignore[return-value]
+    return (_get_current() if context is None else context).get(_TURN)  # type: ignore[return-value]
 
 
 def with_conversation(conversation: Conversation, context: Context | None = None) -> Context:
@@ -204,9 +207,9 @@ def with_conversation(conversation: Conversation, context: Context | None = None
     return changed
 
 
-def with_turn(turn: Turn, context: Context | None = None) -> Context:
-    """A context in which a turn is current."""
-    return otel_context.set_value(_TURN, turn, context)
+def as_turn(turn: Turn) -> dict[str, object]:
+    """What to set in a context so that a turn is current in it."""
+    return {_TURN: turn}
 
 
 def identity_in(context: Context | None) -> Attributes:
@@ -236,7 +239,7 @@ def make_current(conversation: Conversation) -> None:
 
 def current_context() -> Context:
     """OpenTelemetry's current context."""
-    return _RUNTIME_CONTEXT.get_current()
+    return _get_current()
 
 
 def attach(context: Context) -> "Token[Context] | None":

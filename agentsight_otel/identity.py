@@ -1,9 +1,10 @@
 """Conversation id to trace id, and the id generator."""
 
+import functools
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
@@ -12,6 +13,7 @@ _derived: ContextVar["Iterator[int] | None"] = ContextVar("agentsight_derived_id
 _random = RandomIdGenerator()
 
 
+@functools.lru_cache(maxsize=4_096)
 def trace_id(conversation_id: str) -> int:
     """The trace of a conversation: the first 16 bytes of SHA-256 of its id in UTF-8, as OpenTelemetry's integer.
 
@@ -21,15 +23,15 @@ def trace_id(conversation_id: str) -> int:
 
 
 class IdGenerator(RandomIdGenerator):
-    """Random ids, but for spans started within ``starting`` or ``derived_ids``."""
+    """Random ids, but for spans started after ``begin_span`` or within ``derived_ids``."""
 
     def generate_trace_id(self) -> int:
-        """The trace id of ``starting``, else a random one."""
+        """The trace id of ``begin_span``, else a random one."""
         root = _starting.get()[0]
         return super().generate_trace_id() if root is None else root
 
     def generate_span_id(self) -> int:
-        """The span id of ``starting``, else that of ``new_span_id``."""
+        """The span id of ``begin_span``, else that of ``new_span_id``."""
         trace, span = _starting.get()
         if span:
             _starting.set((trace, 0))  # for one span; a processor may start others meanwhile
@@ -42,26 +44,19 @@ def new_span_id() -> int:
     return _random.generate_span_id() if derived is None else next(derived)
 
 
-class starting:
-    """Gives the one span that is started within the ``with`` block its ids.
+def begin_span(trace: int | None, span: int) -> "Token[tuple[int | None, int]]":
+    """Gives the one span that is started next its ids; take them back with ``end_span``.
 
     Args:
         trace: Of a root span; None leaves it random.
         span: 0 leaves it random.
     """
+    return _starting.set((trace, span))
 
-    __slots__ = ("_ids", "_token")
 
-    def __init__(self, trace: int | None, span: int = 0) -> None:
-        self._ids = (trace, span)
-
-    def __enter__(self) -> None:
-        """Sets them."""
-        self._token = _starting.set(self._ids)
-
-    def __exit__(self, *exc: object) -> None:
-        """Takes them back."""
-        _starting.reset(self._token)
+def end_span(token: "Token[tuple[int | None, int]]") -> None:
+    """The span is started."""
+    _starting.reset(token)
 
 
 @contextmanager

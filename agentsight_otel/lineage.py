@@ -20,11 +20,13 @@ from agentsight_otel.runtime import Host
 
 _OURS = otel_context.create_key("agentsight-span")
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+(_CURRENT_SPAN,) = trace.set_span_in_context(trace.INVALID_SPAN, Context())
+"""The key of OpenTelemetry's current span: two values are set in one new context, rather than in two."""
 
 _Key = tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Place:
     """Where our innermost span stands.
 
@@ -67,20 +69,33 @@ _adopted: dict[_Key, tuple[Adopted, "weakref.ref[Span]"]] = {}
 _lock = threading.RLock()  # a weak reference's callback may run anywhere, also while we hold it
 
 
-def with_span(span: Span, conversation_id: str, context: Context, tool: str = "") -> Context:
-    """A context inside one of our spans."""
+def with_span(
+    span: Span, conversation_id: str, context: Context, tool: str = "", more: Mapping[str, object] | None = None
+) -> Context:
+    """A context inside one of our spans.
+
+    Args:
+        span: Ours.
+        conversation_id: Of the span.
+        context: Around it.
+        tool: The tool that it is a call of.
+        more: Other values to set.
+    """
     outside = trace.get_current_span(context)
-    if not tool and (around := place_in(context, conversation_id)):
+    if not tool and _OURS in context and (around := place_in(context, conversation_id)):
         tool = around.tool
     host = runtime.current().host
-    inside = otel_context.set_value(_OURS, Place(span, outside, conversation_id, tool), context)
-    if host is Host.BESIDE:
-        return inside
-    if host is Host.ATTACHED:
-        active = outside.get_span_context()
-        if active.trace_flags.sampled and active.trace_id != span.get_span_context().trace_id:
-            return inside
-    return trace.set_span_in_context(span, inside)
+    values: dict[str, object] = {**context, _OURS: Place(span, outside, conversation_id, tool)}
+    if more:
+        values.update(more)
+    if host is not Host.BESIDE and not (host is Host.ATTACHED and _cuts(outside.get_span_context(), span)):
+        values[_CURRENT_SPAN] = span
+    return Context(values)
+
+
+def _cuts(active: SpanContext, span: Span) -> bool:
+    """Whether the application's trace would be cut, were a span of ours the current one."""
+    return active.trace_flags.sampled and active.trace_id != span.get_span_context().trace_id
 
 
 def place_in(context: Context | None, conversation_id: str) -> Place | None:

@@ -50,10 +50,12 @@ class IdentityProcessor(_Processor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Stamps the span. Never raises."""
+        if _is_ours(span):
+            return  # ours started with its identity
         with guard("stamping a span"):
             ours = runtime.current()
-            if _is_ours(span) or not ours.enabled or (self._attached and ours.host is not Host.ATTACHED):
-                return  # ours started with its identity
+            if not ours.enabled or (self._attached and ours.host is not Host.ATTACHED):
+                return
             if attributes := _identity(parent_context):
                 own = span.attributes or {}
                 # An id that a client library gives its own thread is not the conversation that was asked for.

@@ -22,6 +22,8 @@ def records(conversation_id: str, ratio: float, trace_id: int | None = None) -> 
         ratio: The share, 0 to 1.
         trace_id: Its trace id, where it is known already.
     """
+    if ratio >= 1:
+        return True
     deciding = identity.trace_id(conversation_id) if trace_id is None else trace_id
     return deciding & TraceIdRatioBased.TRACE_ID_LIMIT < TraceIdRatioBased.get_bound_for_rate(ratio)
 

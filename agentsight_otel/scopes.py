@@ -1,5 +1,8 @@
 """Context managers and decorators over the span lifecycle; no logic of their own."""
 
+# Not to evaluate the annotations of inner functions at every call.
+from __future__ import annotations
+
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, overload
@@ -24,15 +27,19 @@ class ConversationHelper(Helper[ConversationScope]):
         self.conversation_id = _new_conversation_id() if conversation_id is None else conversation_id
         """The id that a ``with`` block has."""
 
-        def begin(known: object) -> ConversationScope:
-            with guard("entering a conversation"):
+        known = self.conversation_id
+
+        def begin(known: object = known) -> ConversationScope:
+            try:
                 return ConversationScope(context.describe(runtime.current(), known, recorded=enabled, **fields))
-            return ConversationScope(NO_CONVERSATION)
+            except Exception as error:
+                swallow("entering a conversation", error)
+                return ConversationScope(NO_CONVERSATION)
 
         def begin_calls_of(function: Callable[..., Any]) -> BeginCall:
             return lambda args, kwargs: begin(_new_conversation_id() if conversation_id is None else conversation_id)
 
-        super().__init__(lambda: begin(self.conversation_id), begin_calls_of)
+        super().__init__(begin, begin_calls_of)
 
 
 def conversation(

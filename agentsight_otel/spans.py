@@ -70,28 +70,35 @@ class AgentSpan(Scope):
                     _keeper.start()
                 self.span = self._start(kind, name, attributes, root, span_id)
                 tool = str(attributes[semconv.GEN_AI_TOOL_NAME]) if kind == semconv.KIND_TOOL else ""
-                self.context = lineage.with_span(self.span, self.conversation.id, self.context, tool)
+                self.context = lineage.with_span(
+                    self.span, self.conversation.id, self.context, tool, self._context_values()
+                )
         except Exception as error:
             swallow("starting a span", error)
 
     def _start(self, kind: str, name: str, attributes: Attributes, root: bool, span_id: int) -> Span:
-        turn = context.turn_in(self.context)
-        active = trace.get_current_span(self.context)
-        above = None if root or turn is None else lineage.parent_in(self.context, self.conversation.id)
+        active = trace.get_current_span(self.context).get_span_context()
+        turn = None if root else context.turn_in(self.context)
+        above = None if turn is None else lineage.parent_in(self.context, self.conversation.id)
         links: list[Link] = []
         parent = self.context
         if above is None:
-            if active.get_span_context().is_valid:
-                links.append(Link(active.get_span_context()))
+            if active.is_valid:
+                links.append(Link(active))
                 parent = trace.set_span_in_context(INVALID_SPAN, self.context)
-        elif above is not active.get_span_context():
+        elif above is not active:
             parent = trace.set_span_in_context(NonRecordingSpan(above), self.context)
         given: dict[str, Any] = {semconv.SPAN_KIND: kind, **context.identity_in(parent), **attributes}
         per_turn = self._runtime.settings.trace_per == "turn"
-        with identity.starting(None if per_turn else self.conversation.trace_id, span_id):
-            return self._runtime.tracer.start_span(
-                name, parent, kind=self.otel_kind, attributes=given, links=links, start_time=self._now_ns()
-            )
+        token = identity.begin_span(None if per_turn else self.conversation.trace_id, span_id)
+        try:
+            return self._runtime.tracer.start_span(name, parent, self.otel_kind, given, links, self._now_ns())
+        finally:
+            identity.end_span(token)
+
+    def _context_values(self) -> dict[str, object] | None:
+        """What else is in its context."""
+        return None
 
     def _now_ns(self) -> int:
         """The time, which within a span never goes back."""
@@ -116,35 +123,35 @@ class AgentSpan(Scope):
         self._finish(error, None)
 
     def _finish(self, error: BaseException | None, reason: str | None) -> None:
-        if self.finished:
+        if self._finished or self._process != _process:
             return
+        now_ns = time.time_ns()
+        # Whoever closes it may be the garbage collector, in the middle of anything.
+        later = isinstance(error, GeneratorExit)
         try:
-            with self._lock:
+            with self._lock:  # not amid a message
                 if self._finished:
                     return
                 self._finished = True
-            try:
+                self.context = _NOWHERE  # which had us in it
                 now_ns = self._now_ns()
-            except Exception as problem:
-                now_ns = time.time_ns()
-                swallow("reading the clock", problem)
-            if isinstance(error, GeneratorExit):
-                # Whoever closes it may be the garbage collector, in the middle of anything. The error itself holds
-                # the frames that it came through.
-                _keeper.run(functools.partial(self._end, GeneratorExit(), reason, now_ns))
-            else:
-                self._end(error, reason, now_ns)
+                if not later:
+                    self._set_outcome(error, reason)
         except Exception as problem:
             swallow("ending a span", problem)
-        finally:
-            self.context = _NOWHERE  # which has us in it
+        if later:  # without the error itself, which holds the frames that it came through
+            _keeper.run(functools.partial(self._end, now_ns, GeneratorExit()))
+        else:
+            self._end(now_ns)
 
-    def _end(self, error: BaseException | None, reason: str | None, now_ns: int) -> None:
+    def _end(self, now_ns: int, error: BaseException | None = None) -> None:
         try:
-            with self._lock:  # not amid a message
-                self._set_outcome(error, reason)
-        finally:
+            if error is not None:
+                with self._lock:
+                    self._set_outcome(error, None)
             self.span.end(now_ns)
+        except Exception as problem:
+            swallow("ending a span", problem)
 
     def _set_outcome(self, error: BaseException | None, reason: str | None) -> None:
         if error is not None:
@@ -199,14 +206,18 @@ class TurnSpan(AgentSpan):
             span_id=span_id,
         )
         try:
-            self.context = context.with_turn(self, self.context)
-            if self.span is not INVALID_SPAN:
+            if self.span is INVALID_SPAN:  # not recorded, but those inside it are to know
+                self.context = Context({**self.context, **context.as_turn(self)})
+            else:
                 _open_turns.add(self)
                 if timeout_s is not None:
                     self._due = time.monotonic() + timeout_s
                     _keeper.watch(self._due)
         except Exception as error:
             swallow("starting a turn", error)
+
+    def _context_values(self) -> dict[str, object]:
+        return context.as_turn(self)
 
     @property
     def turn_id(self) -> str:
@@ -299,11 +310,13 @@ class TurnSpan(AgentSpan):
 
     def leave_block(self, error: BaseException | None = None) -> None:
         """Ends the turn, unless something that it was handed over to still goes on, and nothing went wrong."""
-        with self._lock:
-            self._block_left = True
-            goes_on = error is None and (self._kept_open or self._shares > 0)
-        if not goes_on:
-            self.finish(error)
+        if self._handed_over:
+            with self._lock:
+                self._block_left = True
+                goes_on = error is None and (self._kept_open or self._shares > 0)
+            if goes_on:
+                return
+        self._finish(error, None)
 
     def due(self, now_s: float) -> float:
         """When to end it, or to ask again, by the monotonic clock."""

@@ -69,7 +69,9 @@ class Helper(Generic[S]):
     def _exit(self, frame: int, error: BaseException | None) -> None:
         while entered := list(self._entered):
             # The frame of the ``with`` statement is the same at both ends, whatever thread or task runs it then.
-            entry = next((entry for entry in reversed(entered) if entry[0] == frame), entered[-1])
+            entry = entered[-1]
+            if entry[0] != frame:
+                entry = next((entry for entry in reversed(entered) if entry[0] == frame), entry)
             try:
                 self._entered.remove(entry)
             except ValueError:
