@@ -127,30 +127,26 @@ def describe(
 ) -> Conversation:
     """A conversation from what is given of it now, and what this context already knows of the same one."""
     limit = runtime.settings.max_value_bytes
-
-    def text(value: object) -> str:
-        return "" if value is None else to_text(value, limit).strip()
-
-    known = text(conversation_id)
+    known = to_text(conversation_id, limit).strip()
     if not known:
         say("conversation_id", f"conversation_id: {conversation_id!r}: expected a non-empty text; it counts nowhere")
     attributes: Attributes = {}
-    if address := text(customer_ip_address):
+    if customer_ip_address is not None and (address := to_text(customer_ip_address, limit).strip()):
         attributes.update(geo.attributes_of(address, runtime.settings.ip_policy, runtime.geolocator))
     if known:
         attributes[semconv.CONVERSATION_ID] = known
-    for key, value in (
-        (semconv.CONVERSATION_DEVICE, text(device).lower()),
-        (semconv.CONVERSATION_SOURCE, text(source).lower()),
-        (semconv.CONVERSATION_LANGUAGE, text(language)),
-        (semconv.CONVERSATION_NAME, text(name)),
-        (semconv.CONVERSATION_METADATA, "" if metadata is None else to_text(metadata, limit)),
-        (semconv.USER_ID, text(customer_id)),
-        (semconv.DEPLOYMENT_ENVIRONMENT_NAME, text(environment)),
-        (semconv.GEO_COUNTRY_ISO_CODE, text(country).upper()),
+    for key, value, fold in (
+        (semconv.CONVERSATION_DEVICE, device, str.lower),
+        (semconv.CONVERSATION_SOURCE, source, str.lower),
+        (semconv.CONVERSATION_LANGUAGE, language, None),
+        (semconv.CONVERSATION_NAME, name, None),
+        (semconv.CONVERSATION_METADATA, metadata, None),
+        (semconv.USER_ID, customer_id, None),
+        (semconv.DEPLOYMENT_ENVIRONMENT_NAME, environment, None),
+        (semconv.GEO_COUNTRY_ISO_CODE, country, str.upper),
     ):
-        if value:
-            attributes[key] = value
+        if value is not None and (text := to_text(value, limit).strip()):
+            attributes[key] = fold(text) if fold else text
     document = dict(metadata) if isinstance(metadata, Mapping) else {}
     current = current_conversation()
     if known and current.id == known:

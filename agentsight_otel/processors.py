@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import Link, SpanContext, TraceFlags
 
 from agentsight_otel import context, identity, lineage, runtime, semconv
-from agentsight_otel._guard import guard
+from agentsight_otel._guard import guard, swallow
 from agentsight_otel.lineage import Adopted
 from agentsight_otel.runtime import TRACER_NAME, Host
 from agentsight_otel.sampling import records
@@ -142,10 +142,12 @@ class Relay(_Processor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Delivers a span. Never raises."""
-        with guard("delivering a span"):
+        try:
             if self._outsiders or _is_inside(span):
                 adopted = None if _is_ours(span) else lineage.adopted(span.context)
                 self.deliver(span, adopted.tool if adopted else "")
+        except Exception as error:
+            swallow("delivering a span", error)
 
     def deliver(self, span: ReadableSpan, inside: str) -> None:
         """Delivers a span.

@@ -306,6 +306,8 @@ def _is_text(value: object) -> bool:
 
 
 def _name(name: object) -> str | None:
+    if name is None or (type(name) is str and name):
+        return name  # as nearly always
     with guard("reading a name"):
         return None if name is None else str(name).strip() or None
     return None

@@ -9,7 +9,8 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 
 _SPAN_MEMORY = 2_000
 _EVENT_MEMORY = 700
-_ATTRIBUTE_MEMORY = 16
+_ATTRIBUTE_MEMORY = 64
+_LONG = 1_000
 
 # Protobuf: a tag and a length, of at most 5 bytes, before each of KeyValue, key, AnyValue and its value.
 _ATTRIBUTE_WIRE = 24
@@ -28,13 +29,16 @@ def memory_bytes(span: ReadableSpan) -> int:
 
 
 def _memory_of(attributes: Any) -> int:
-    if not attributes:
+    if attributes is None:
         return 0
+    size = 0
     # A plain dict is walked several times as fast as OpenTelemetry's own mapping.
-    values = attributes.copy().values()
-    size = sum(map(getsizeof, values)) + _ATTRIBUTE_MEMORY * len(values)
-    if tuple in map(type, values):
-        size += sum(getsizeof(item) for value in values if isinstance(value, tuple) for item in value)
+    for value in attributes.copy().values():
+        # Most are short texts, whose length is near enough and costs a third of asking for their size.
+        length = len(value) if type(value) is str else _LONG
+        size += _ATTRIBUTE_MEMORY + (length if length < _LONG else getsizeof(value))
+        if type(value) is tuple:
+            size += sum(map(getsizeof, value))
     return size
 
 

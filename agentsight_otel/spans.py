@@ -88,7 +88,7 @@ class AgentSpan(Scope):
                 parent = trace.set_span_in_context(INVALID_SPAN, self.context)
         elif above is not active:
             parent = trace.set_span_in_context(NonRecordingSpan(above), self.context)
-        given: dict[str, Any] = {semconv.SPAN_KIND: kind, **context.identity_in(parent), **attributes}
+        given: dict[str, Any] = {semconv.SPAN_KIND: kind, **context.identity_in(self.context), **attributes}
         per_turn = self._runtime.settings.trace_per == "turn"
         token = identity.begin_span(None if per_turn else self.conversation.trace_id, span_id)
         try:
@@ -102,7 +102,9 @@ class AgentSpan(Scope):
 
     def _now_ns(self) -> int:
         """The time, which within a span never goes back."""
-        self._last_ns = max(clock.now_ns(), self._last_ns)
+        now_ns = clock.now_ns()
+        if now_ns > self._last_ns:
+            self._last_ns = now_ns
         return self._last_ns
 
     def text(self, value: object) -> str:
@@ -191,7 +193,10 @@ class TurnSpan(AgentSpan):
         self._block_left = False
         self._due = _NEVER
         called = agent or name
-        attributes: Attributes = {semconv.GEN_AI_OPERATION_NAME: semconv.OPERATION_INVOKE_AGENT}
+        attributes: Attributes = {
+            semconv.GEN_AI_OPERATION_NAME: semconv.OPERATION_INVOKE_AGENT,
+            semconv.TURN_COMPLETE: True,  # until it turns out not to be: setting it at the end costs more
+        }
         if agent:
             attributes[semconv.GEN_AI_AGENT_NAME] = agent
         span_id = identity.new_span_id() if runtime.current().enabled else 0
@@ -237,10 +242,11 @@ class TurnSpan(AgentSpan):
         try:
             if not self._runtime.enabled:
                 return
-            attributes = {semconv.MESSAGE_SENDER: sender, semconv.MESSAGE_CONTENT: self.text(content)}
+            limit = self._runtime.settings.max_value_bytes
+            attributes = {semconv.MESSAGE_SENDER: sender, semconv.MESSAGE_CONTENT: to_text(content, limit)}
             if metadata is not None:
-                attributes[semconv.MESSAGE_METADATA] = self.text(metadata)
-            if not self.finished:
+                attributes[semconv.MESSAGE_METADATA] = to_text(metadata, limit)
+            if self._process == _process:
                 with self._lock:
                     if not self._finished:
                         self.left_at = time.monotonic()
@@ -333,7 +339,6 @@ class TurnSpan(AgentSpan):
         if error is not None:
             reason = semconv.REASON_ABANDONED if _left(error) else semconv.REASON_ERROR
         if reason is None:
-            self.span.set_attribute(semconv.TURN_COMPLETE, True)
             return
         self.span.set_attributes({semconv.TURN_COMPLETE: False, semconv.TURN_INCOMPLETE_REASON: reason})
         if reason == semconv.REASON_ERROR:
@@ -415,8 +420,10 @@ class ToolSpan(AgentSpan):
     def result(self, value: object) -> None:
         """Records what the tool returned: a text as it is, anything else as JSON. Never raises."""
         try:
-            if value is not None and not self.finished and self.span.is_recording():
-                self.span.set_attribute(semconv.GEN_AI_TOOL_CALL_RESULT, self.text(value))
+            if value is not None and not self._finished and self.span is not INVALID_SPAN:
+                self.span.set_attribute(
+                    semconv.GEN_AI_TOOL_CALL_RESULT, to_text(value, self._runtime.settings.max_value_bytes)
+                )
         except Exception as error:
             swallow("recording a tool's result", error)
 

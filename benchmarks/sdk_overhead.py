@@ -114,12 +114,14 @@ def agentsight_0_1() -> Callable[[], None]:
         return {"ok": x}
 
     def turn() -> None:
-        with agentsight.conversation("c", customer_id="u", device="mobile", source="web", language="en"):
-            with agentsight.turn("b"):
-                agentsight.user_message("hello there")
-                f(1)
-                f(2)
-                agentsight.agent_message("answer")
+        with (
+            agentsight.conversation("c", customer_id="u", device="mobile", source="web", language="en"),
+            agentsight.turn("b"),
+        ):
+            agentsight.user_message("hello there")
+            f(1)
+            f(2)
+            agentsight.agent_message("answer")
 
     return turn
 
@@ -229,9 +231,7 @@ def disabled() -> dict[str, float]:
             function(number)
         return (time.perf_counter_ns() - began) / 100_000
 
-    return {
-        name: statistics.median(ns(function) - ns(plain) for _ in range(7)) for name, function in decorated.items()
-    }
+    return {name: statistics.median(ns(function) - ns(plain) for _ in range(7)) for name, function in decorated.items()}
 
 
 def measure(contender: str) -> None:
@@ -303,9 +303,7 @@ def main() -> None:
     base = taken.get("by_hand")
     print("| | µs a turn | beside by hand |\n|---|---|---|")
     for name, times in taken.items():
-        ratio = (
-            statistics.median(one / other for one, other in zip(times, base, strict=True)) if base else float("nan")
-        )
+        ratio = statistics.median(one / other for one, other in zip(times, base, strict=True)) if base else float("nan")
         print(f"| {name} | {statistics.median(times):.0f} | {ratio:.2f} |")
     print("\n| disabled: | ns a decorated call |\n|---|---|")
     for name, ns in disabled().items():
