@@ -30,20 +30,24 @@ export function announce(text) {
 /** One tooltip for all: elements say with data-tip what it shows, on hover and on focus. */
 export function startTips() {
   const tip = byId("tip");
-  const show = (event) => {
-    const on = event.target.closest?.("[data-tip]");
-    if (!on) { tip.hidden = true; return; }
-    put(tip, ...on.dataset.tip.split("\n").map((line, index) => h(index ? "span" : "strong", null, line)));
-    tip.hidden = false;
-    const box = on.getBoundingClientRect();
+  let on = null;
+  const place = () => {
+    const box = on?.isConnected ? on.getBoundingClientRect() : null;
+    tip.hidden = !box || box.bottom < 0 || box.top > innerHeight;
+    if (tip.hidden) return;
     const left = Math.min(Math.max(8, box.left + box.width / 2 - tip.offsetWidth / 2), innerWidth - tip.offsetWidth - 8);
     const above = box.top - tip.offsetHeight - 8;
     tip.style.left = `${left}px`;
     tip.style.top = `${above < 8 ? Math.min(box.bottom + 8, innerHeight - tip.offsetHeight - 8) : above}px`;
   };
+  const show = (event) => {
+    on = event.target.closest?.("[data-tip]");
+    if (on) put(tip, ...on.dataset.tip.split("\n").map((line, index) => h(index ? "span" : "strong", null, line)));
+    place();
+  };
   addEventListener("mouseover", show);
   addEventListener("focusin", show);
-  addEventListener("scroll", () => { tip.hidden = true; }, { passive: true, capture: true });
+  addEventListener("scroll", place, { passive: true, capture: true });
   addEventListener("keydown", (event) => { if (event.key === "Escape") tip.hidden = true; });
 }
 

@@ -20,7 +20,7 @@ const main = byId("main");
 const page = () => PAGES[location.pathname] ?? PAGES["/"];
 let shown = null;
 let loading = null;
-let revision = null;
+let revision = 0;
 let loadedAt = 0;
 let tookMs = 0;
 
@@ -89,7 +89,7 @@ async function look() {
     try {
       const { revision: now } = await get("/api/revision", new URLSearchParams());
       const since = performance.now() - loadedAt;
-      const news = revision !== null && now !== revision;
+      const news = now !== revision;
       if (!loading && ((news && since > 4 * tookMs) || since > REFRESH_AT_LEAST_MS)) {
         revision = now;
         await load();
@@ -116,7 +116,10 @@ function startButtons() {
 
 async function start() {
   try {
-    settings.about = await get("/api/about", new URLSearchParams());
+    // The revision before the first figures: what comes between the two is then news.
+    const [about, state] = await Promise.all(["/api/about", "/api/revision"].map((path) => get(path, new URLSearchParams())));
+    settings.about = about;
+    revision = state.revision;
   } catch (error) {
     put(main, h("p", { class: "message bad", role: "alert" }, error.message));
     return;
