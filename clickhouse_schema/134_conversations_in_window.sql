@@ -24,6 +24,7 @@ SELECT
     arrayCount(message -> NOT bitTest(message, 36), conversation.messages) AS user_messages,
     arrayCount(message -> bitTest(message, 36), conversation.messages) AS agent_messages,
     duration_ms / 1000 AS duration_s,
+    conversation_key,
     conversation_key IN (SELECT conversation_key FROM {database}.escalated_conversations) AS escalated,
     ifNull(latest.sentiment, '') AS feedback
 FROM {database}.window_conversations(from={from:DateTime64(3, 'UTC')}, to={to:DateTime64(3, 'UTC')}, service={service:Array(String)}, environment={environment:Array(String)}, device={device:Array(String)}, source={source:Array(String)}, language={language:Array(String)}, country={country:Array(String)}) AS conversation

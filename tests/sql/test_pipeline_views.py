@@ -37,7 +37,17 @@ def filled(client: Any) -> Iterator[Any]:
     )
     spans = [
         span("a", "1", NOW_MS - 5_000, events=(asked,), attributes={"agentsight.conversation.device": "mobile"}),
-        span("a", "2", NOW_MS - 4_000, attributes={"agentsight.span.kind": "tool", "gen_ai.tool.name": "Open_Ticket "}),
+        span(
+            "a",
+            "2",
+            NOW_MS - 4_000,
+            attributes={
+                "agentsight.span.kind": "tool",
+                "gen_ai.tool.name": "Open_Ticket ",
+                "error.type": "Timeout",
+            },
+            status="Error",
+        ),
         span(
             "a",
             "3",
@@ -91,6 +101,22 @@ def test_filters_list_their_values_with_what_they_match(filled: Any) -> None:
         ("mobile", 1),
         ("unknown", 1),
     ]
+
+
+def test_tools_over_time_add_up_to_the_metric(filled: Any) -> None:
+    window = WINDOW.format([])
+    steps = filled.query(f"SELECT time, tool, calls, errors FROM tool_usage_over_time({window}, step_s=60)").result_rows
+    ((tool, calls, errors),) = filled.query(f"SELECT tool, calls, errors FROM metric_tool_usage({window})").result_rows
+    assert [row[1:] for row in steps] == [(tool, calls, errors)] == [("Open_Ticket ", 1, 1)]
+    assert steps[0][0].timestamp() % 60 == 0
+
+
+def test_failed_tool_calls_are_those_of_the_conversations_that_match(filled: Any) -> None:
+    for device, expected in (([], ["a"]), (["mobile"], ["a"]), (["unknown"], [])):
+        rows = filled.query(
+            f"SELECT conversation_id, error_type FROM failed_tool_calls({WINDOW.format(device)})"
+        ).result_rows
+        assert rows == [(conversation, "Timeout") for conversation in expected]
 
 
 def test_what_arrived_is_counted_as_often_as_it_arrived(filled: Any) -> None:
