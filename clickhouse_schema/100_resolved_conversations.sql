@@ -9,7 +9,7 @@ WITH
     stamp -> substring(stamp, 9) AS or_empty
 SELECT
     conversation_key,
-    min(days.conversation_id) AS conversation_id,
+    toString(min(days.conversation_id)) AS conversation_id,
     or_unknown(min(first_service)) AS service,
     or_unknown(min(first_environment)) AS environment,
     or_unknown(min(first_device)) AS device,

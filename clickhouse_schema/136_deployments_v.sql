@@ -6,7 +6,7 @@ SELECT
     service,
     environment,
     version,
-    min(deployments.first_seen_at) AS first_seen_at,
-    max(deployments.last_seen_at) AS last_seen_at
+    CAST(min(deployments.first_seen_at), 'DateTime64(3, \'UTC\')') AS first_seen_at,
+    CAST(max(deployments.last_seen_at), 'DateTime64(3, \'UTC\')') AS last_seen_at
 FROM {database}.deployments
 GROUP BY service, environment, version;

@@ -92,6 +92,19 @@ def test_conversations_in_window_has_the_columns_of_conversations_v(client: Any)
     assert columns(f"conversations_in_window({WINDOW.format([])})")[: len(plain)] == plain
 
 
+def test_views_give_plain_types(client: Any) -> None:
+    # Clients know Array(String); few know SimpleAggregateFunction(min, String).
+    window = WINDOW.format([])
+    for view in (
+        *("conversations_v", "messages_v", "tool_calls_v", "feedback_v", "deployments_v", "pipeline_storage"),
+        *(f"{view}({window})" for view in ("conversations_in_window", "filter_values", "failed_tool_calls")),
+        *(f"pipeline_duplicates({window})", f"tool_usage_over_time({window}, step_s=60)"),
+        *(f"{metric.view}({window})" for metric in CATALOGUE),
+    ):
+        for row in client.query(f"DESCRIBE TABLE (SELECT * FROM {view})").result_rows:
+            assert "AggregateFunction" not in row[1], (view, row)
+
+
 def test_filters_list_their_values_with_what_they_match(filled: Any) -> None:
     rows = filled.query(f"SELECT filter, value, conversations FROM filter_values({WINDOW.format([])})").result_rows
     assert {row[0] for row in rows} == set(FILTER_LABELS)

@@ -1,0 +1,249 @@
+"""Conversations, and one conversation: from the figures to what was said."""
+
+from grafana import links
+from grafana.board import Dashboard, Section, choice, filters, text_box, timezone
+from grafana.overview import FEEDBACK_COLOURS
+from grafana.panels import Json, Panel, fields, mapped, override, table, tile, trace_view
+from grafana.sql import call, text_of
+
+_LISTED = 500
+_NO_CONVERSATION = "no conversation of this id: choose one in AgentSight: Conversations"
+_KINDS = {"user": "blue", "agent": "purple", "tool": "orange", "failed tool": "red", "feedback": "green"}
+_DIMENSIONS = {
+    "service": "Service",
+    "environment": "Environment",
+    "device": "Device",
+    "source": "Source",
+    "language": "Language",
+    "country": "Country",
+}
+
+
+def _common_columns() -> list[Json]:
+    return [
+        override("started_at", displayName="Started", custom_width=180),
+        override("conversation_id", displayName="Conversation", links=[links.conversation()]),
+        override("customer_id", displayName="Customer"),
+        override("name", displayName="Name"),
+        *(override(name, displayName=label, custom_width=110) for name, label in _DIMENSIONS.items()),
+        override("messages", displayName="Messages", unit="locale", custom_width=95),
+        override("tool_calls", displayName="Tool calls", unit="locale", custom_width=95),
+        override(
+            "tool_errors",
+            displayName="Tool errors",
+            unit="locale",
+            custom_width=95,
+            thresholds={"mode": "absolute", "steps": [{"value": None, "color": "text"}, {"value": 1, "color": "red"}]},
+            custom_cellOptions={"type": "color-text"},
+        ),
+        override("duration_s", displayName="Duration", unit="s", custom_width=100),
+        override(
+            "escalated",
+            displayName="Escalated",
+            custom_width=95,
+            mappings=mapped({"yes": "orange", "no": "text"}),
+            custom_cellOptions={"type": "color-text"},
+        ),
+        override(
+            "feedback",
+            displayName="Feedback",
+            custom_width=95,
+            mappings=mapped(FEEDBACK_COLOURS),
+            custom_cellOptions={"type": "color-text"},
+        ),
+    ]
+
+
+_CHOSEN = f"""
+    multiIf({text_of("show")} = 'escalated', escalated = 1,
+        {text_of("show")} IN ('positive', 'neutral', 'negative'), feedback = {text_of("show")},
+        true)
+    AND positionCaseInsensitiveUTF8(
+        concat(conversation_id, '\\n', customer_id, '\\n', name), {text_of("search")}) > 0"""
+
+
+def _list() -> Panel:
+    dimensions = ", ".join(_DIMENSIONS)
+    return table(
+        "Conversations",
+        f"The latest {_LISTED} conversations that started in the window and match the filters, the choice of what to"
+        " show and the text searched for (in conversation id, customer and name). A click on the id opens one.",
+        f"""WITH listed AS (
+    SELECT * FROM {call("conversations_in_window")}
+    WHERE {_CHOSEN}
+    ORDER BY started_at DESC, conversation_id
+    LIMIT {_LISTED}
+)
+SELECT
+    started_at, conversation_id, customer_id, name, {dimensions},
+    messages, ifNull(tools.calls, 0) AS tool_calls, ifNull(tools.errors, 0) AS tool_errors, duration_s,
+    if(escalated, 'yes', 'no') AS escalated, feedback
+FROM listed
+LEFT JOIN (
+    SELECT conversation_id, count() AS calls, sum(error) AS errors
+    FROM tool_calls_v
+    WHERE conversation_id IN (SELECT conversation_id FROM listed)
+    GROUP BY conversation_id
+) AS tools USING (conversation_id)
+ORDER BY started_at DESC, conversation_id""",
+        "no conversations in this time range that match",
+        width=24,
+        height=22,
+        overrides=_common_columns(),
+        sort=("Started", True),
+    )
+
+
+def _counts() -> list[Panel]:
+    found = f"FROM {call('conversations_in_window')}\nWHERE {_CHOSEN}"
+    description = "Over the conversations that started in the window and match the filters, the choice and the search."
+    figures = {
+        "Found": ("count()", "locale", "Conversations."),
+        "Messages each": ("avg(messages)", "short", "Average number of messages of a conversation."),
+        "Average duration": ("avg(duration_s)", "s", "Average time from start to end."),
+        "Escalated": ("avg(toFloat64(escalated))", "percentunit", "Share that was handed to a person."),
+    }
+    return [
+        tile(
+            title,
+            f"{what} {description}",
+            f"SELECT {expression} AS figure {found}",
+            fields(unit, "–", decimals=0 if unit == "locale" else 1),
+            compares=False,
+            height=3,
+        )
+        for title, (expression, unit, what) in figures.items()
+    ]
+
+
+def conversations() -> Dashboard:
+    """The list."""
+    return Dashboard(
+        uid=links.CONVERSATIONS,
+        title="Conversations",
+        description="The conversations behind the figures; a click on one opens its transcript and its trace.",
+        variables=[
+            timezone(),
+            *filters(),
+            choice(
+                "show",
+                "Show",
+                {
+                    "All": "all",
+                    "Escalated": "escalated",
+                    "Positive feedback": "positive",
+                    "Neutral feedback": "neutral",
+                    "Negative feedback": "negative",
+                },
+            ),
+            text_box("search", "Search"),
+        ],
+        sections=[Section("", [*_counts(), _list()])],
+    )
+
+
+_ID = text_of("conversation")
+
+
+def _facts() -> Panel:
+    dimensions = ", ".join(_DIMENSIONS)
+    return table(
+        "Conversation",
+        "What is known of the conversation: its values over its whole life, whatever the time range.",
+        f"""SELECT
+    started_at, conversation_id, customer_id, name, {dimensions}, messages, duration_s,
+    if(explicitly_ended, 'yes', 'no') AS ended
+FROM conversations_v
+WHERE conversation_key = sipHash64({_ID}) AND conversation_id = {_ID}""",
+        _NO_CONVERSATION,
+        width=24,
+        height=4,
+        overrides=[*_common_columns(), override("ended", displayName="Explicitly ended", custom_width=120)],
+    )
+
+
+def _transcript() -> Panel:
+    return table(
+        "Transcript",
+        "Messages, tool calls and feedback in the order of their times. After is the time since the line before; took"
+        " is how long a tool call ran. A click on the trace shows its spans below.",
+        f"""SELECT
+    time, what, content,
+    if(row_number() OVER everything = 1, NULL,
+        (toUnixTimestamp64Milli(time) - toUnixTimestamp64Milli(any(time) OVER before)) / 1000) AS after_s,
+    took_s, trace_id
+FROM (
+    SELECT timestamp AS time, if(sender = 'agent', 'agent', 'user') AS what, content, NULL AS took_s, trace_id,
+        if(sender = 'agent', 1, 0) AS rank, span_id, event_index AS position
+    FROM messages_v WHERE conversation_id = {_ID}
+    UNION ALL
+    SELECT timestamp, if(error, 'failed tool', 'tool'),
+        concat(tool, '(', arguments, ')', if(result = '', '', concat(' → ', result)),
+            if(error_type = '', '', concat(' ✗ ', error_type))),
+        duration_s, trace_id, 2, span_id, 0
+    FROM tool_calls_v WHERE conversation_id = {_ID}
+    UNION ALL
+    SELECT timestamp, 'feedback', concat(sentiment, if(comment = '', '', concat(': ', comment))),
+        NULL, trace_id, 3, span_id, 0
+    FROM feedback_v WHERE conversation_id = {_ID}
+)
+WINDOW
+    everything AS (ORDER BY time, rank, span_id, position),
+    before AS (ORDER BY time, rank, span_id, position ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING)
+ORDER BY time, rank, span_id, position
+LIMIT 2000""",
+        "nothing was said in this conversation",
+        width=24,
+        height=14,
+        overrides=[
+            override("time", displayName="Time", custom_width=190),
+            override(
+                "what",
+                displayName="",
+                custom_width=100,
+                mappings=mapped(_KINDS),
+                custom_cellOptions={"type": "color-text"},
+            ),
+            override("content", displayName="Content", custom_cellOptions={"type": "auto", "wrapText": True}),
+            override("after_s", displayName="After", unit="s", custom_width=90),
+            override("took_s", displayName="Took", unit="s", custom_width=90),
+            override("trace_id", displayName="Trace", custom_width=110, links=[links.trace()]),
+        ],
+    )
+
+
+def _trace() -> Panel:
+    asked = text_of("trace")
+    return trace_view(
+        "Trace",
+        "The spans of the trace clicked on, else of the conversation's first: turns, tools, model calls and what other"
+        " instrumentations add.",
+        f"""SELECT
+    TraceId AS traceID, SpanId AS spanID, ParentSpanId AS parentSpanID, ServiceName AS serviceName,
+    SpanName AS operationName, toUnixTimestamp64Nano(Timestamp) / 1e6 AS startTime, DurationNs / 1e6 AS duration,
+    arrayMap(key -> map('key', key, 'value', SpanAttributes[key]), mapKeys(SpanAttributes)) AS tags,
+    arrayMap(key -> map('key', key, 'value', ResourceAttributes[key]), mapKeys(ResourceAttributes)) AS serviceTags,
+    if(IsError, 2, 0) AS statusCode
+FROM otel_traces
+WHERE TraceId = (
+    SELECT if({asked} != '', {asked},
+        (SELECT argMin(TraceId, (Timestamp, SpanId)) FROM otel_traces WHERE ConversationId = {_ID} AND IsCounted)))
+    AND TraceId != ''
+ORDER BY Timestamp, SpanId
+LIMIT 1 BY SpanId
+LIMIT 5000""",
+        "no spans: they may be older than the raw retention",
+        width=24,
+        height=16,
+    )
+
+
+def conversation() -> Dashboard:
+    """One conversation."""
+    return Dashboard(
+        uid=links.CONVERSATION,
+        title="Conversation",
+        description="One conversation: what is known of it, what was said and done, and its trace.",
+        variables=[timezone(), text_box("conversation", "Conversation"), text_box("trace", "Trace")],
+        sections=[Section("", [_facts(), _transcript(), _trace()])],
+    )
