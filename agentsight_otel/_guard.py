@@ -19,7 +19,8 @@ REPEAT_AFTER_S = 60.0
 """How long the same problem is not mentioned again, in seconds."""
 
 _raise_errors = False
-_lock = threading.Lock()
+# Reentrant: a finaliser or a signal handler that has something to say may interrupt us while we hold it.
+_lock = threading.RLock()
 _said: dict[str, tuple[float, int]] = {}
 _MAX_REMEMBERED = 1_000
 
@@ -55,7 +56,7 @@ def say(key: str, message: str, *, level: int = logging.WARNING, error: BaseExce
 
 def _new_lock_in_child() -> None:
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

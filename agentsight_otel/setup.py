@@ -1,6 +1,7 @@
 """init, flush and shutdown."""
 
 import atexit
+import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -18,12 +19,22 @@ from agentsight_otel.integrations import genai
 from agentsight_otel.provider import Pipeline
 from agentsight_otel.runtime import Host
 
-_lock = threading.Lock()
-_starting = threading.Lock()
+# Reentrant: a signal handler that shuts down may interrupt either of them.
+_lock = threading.RLock()
+_starting = threading.RLock()
 _asked = False
 _before_shutdown: list[Callable[[], object]] = []
 _pipeline: Pipeline | None = None
 _delivery: DeliveryProcessor | None = None
+
+
+def _new_locks_in_child() -> None:
+    global _lock, _starting
+    _lock, _starting = threading.RLock(), threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_locks_in_child)
 
 
 def init(
