@@ -33,7 +33,7 @@ def raise_errors(raising: bool) -> bool:
 
 
 def say(key: str, message: str, *, level: int = logging.WARNING, error: BaseException | None = None) -> None:
-    """Logs a problem the first time, then at most once a minute with the number of times in between.
+    """Logs a problem the first time, then at most once a minute with the number of times in between. Never raises.
 
     Args:
         key: What makes two problems the same.
@@ -51,7 +51,10 @@ def say(key: str, message: str, *, level: int = logging.WARNING, error: BaseExce
             _said.clear()
         _said[key] = (now, 0)
     repeated = f" ({unsaid} more since the last mention)" if unsaid else ""
-    logger.log(level, "%s%s", message, repeated, exc_info=error)
+    try:
+        logger.log(level, "%s%s", message, repeated, exc_info=error)
+    except Exception:  # a logging handler of the application
+        return
 
 
 def _new_lock_in_child() -> None:
@@ -72,15 +75,12 @@ def swallow(doing: str, error: Exception) -> None:
     """
     if _raise_errors:
         raise error
-    try:
-        say(
-            f"{doing}: {type(error).__name__}",
-            f"agentsight_otel failed while {doing}; your code is not affected",
-            level=logging.ERROR,
-            error=error,
-        )
-    except Exception:  # a logging handler of the application may raise
-        return
+    say(
+        f"{doing}: {type(error).__name__}",
+        f"agentsight_otel failed while {doing}; your code is not affected",
+        level=logging.ERROR,
+        error=error,
+    )
 
 
 class guard:

@@ -193,11 +193,12 @@ def button(
         value: What it sends.
         metadata: A JSON object.
     """
+    event = spans.bounded_text(button_event)
     spans.point(
         semconv.KIND_BUTTON,
-        f"button {button_event}",
+        f"button {event}",
         {
-            semconv.BUTTON_EVENT: spans.bounded_text(button_event),
+            semconv.BUTTON_EVENT: event,
             semconv.BUTTON_LABEL: spans.bounded_text(label),
             semconv.BUTTON_VALUE: spans.bounded_text(value),
             semconv.METADATA: spans.bounded_text(metadata),

@@ -239,7 +239,9 @@ class DeliveryProcessor(SpanProcessor):
             self._deadline = time.monotonic() + self._shutdown_timeout_s
             thread = self._thread
             self._changed.notify_all()
-        if thread is not None and thread.is_alive():
+        if thread is threading.current_thread():
+            thread = None  # an exporter shuts us down: what it has in hand is all that can still be sent
+        elif thread is not None and thread.is_alive():
             thread.join(self._shutdown_timeout_s)
         elif self._queued_spans:
             self._run()

@@ -14,7 +14,8 @@ from agentsight_otel._guard import guard, say, swallow
 from agentsight_otel.arguments import Arguments
 from agentsight_otel.context import NO_CONVERSATION, Conversation, ConversationFields, CustomerFields, Scope
 from agentsight_otel.model_calls import GenerationSpan
-from agentsight_otel.spans import ConversationScope, TaskSpan, ToolSpan, TurnSpan
+from agentsight_otel.serialize import bounded
+from agentsight_otel.spans import MAX_NAME_CHARACTERS, ConversationScope, TaskSpan, ToolSpan, TurnSpan
 from agentsight_otel.wrapping import NOT_CALLABLE, BeginCall, F, Helper
 
 
@@ -306,10 +307,10 @@ def _is_text(value: object) -> bool:
 
 
 def _name(name: object) -> str | None:
-    if name is None or (type(name) is str and name):
+    if name is None or (type(name) is str and 0 < len(name) <= MAX_NAME_CHARACTERS):
         return name  # as nearly always
     with guard("reading a name"):
-        return None if name is None else str(name).strip() or None
+        return bounded(str(name), MAX_NAME_CHARACTERS).strip() or None
     return None
 
 

@@ -19,6 +19,9 @@ from agentsight_otel.context import NO_CONVERSATION, Attributes, Conversation, S
 from agentsight_otel.keeper import Keeper
 from agentsight_otel.serialize import to_text
 
+MAX_NAME_CHARACTERS = 1_024
+"""The longest name of a span."""
+
 _NEVER = float("inf")
 _NOWHERE = Context()
 _open_turns: "set[TurnSpan]" = set()
@@ -92,6 +95,8 @@ class AgentSpan(Scope):
         per_turn = self._runtime.settings.trace_per == "turn"
         token = identity.begin_span(None if per_turn else self.conversation.trace_id, span_id)
         try:
+            if len(name) > MAX_NAME_CHARACTERS:
+                name = name[:MAX_NAME_CHARACTERS]
             return self._runtime.tracer.start_span(name, parent, self.otel_kind, given, links, self._now_ns())
         finally:
             identity.end_span(token)

@@ -1,14 +1,17 @@
-"""Signal handlers, finalisers and forks come at any moment, also while one of our locks is held."""
+"""Signal handlers, finalisers, forks, exporters and logging handlers come back into us, at any moment."""
 
+import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 import agentsight_otel as agentsight
-from agentsight_otel import _guard, setup
+from agentsight_otel import _guard, conversation_manager, conversation_tracker, setup, testing
 
 
 def ends(call: Callable[[], object]) -> bool:
@@ -61,3 +64,72 @@ def test_a_fork_in_the_middle_of_init_leaves_the_child_free_to_start() -> None:
     if found == (0, 0):
         os.kill(child, 9)
     assert found == (child, 0)
+
+
+class Exporter(SpanExporter):
+    """Counts spans, and does something of its own in between."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        self.taken = 0
+        self._meanwhile = meanwhile
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self._meanwhile()
+        self.taken += len(spans)
+        return SpanExportResult.SUCCESS
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [agentsight.shutdown, lambda: agentsight.flush(100), lambda: agentsight.tool("of an exporter")(lambda: 1)()],
+    ids=["shuts down", "flushes", "records"],
+)
+def test_an_exporter_may_call_us(meanwhile: Callable[[], object], caplog: pytest.LogCaptureFixture) -> None:
+    exporter = Exporter(meanwhile)
+    agentsight.init(span_exporter=exporter, set_global=False, schedule_delay_s=0.001, shutdown_timeout_s=5)
+    agentsight.get_or_create_conversation("c1")
+    deadline = time.monotonic() + 30
+    while not exporter.taken and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert exporter.taken
+    assert ends(agentsight.shutdown)
+    assert not any(record.exc_info for record in caplog.records)
+
+
+def test_a_logging_handler_that_raises_harms_nobody() -> None:
+    class Raising(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            heard.append(record.getMessage())
+            raise RuntimeError("no disk")
+
+    heard: list[str] = []
+    handler = Raising()
+    _guard.logger.addHandler(handler)
+    _guard._said.clear()
+    try:
+        with testing.capture(raise_errors=False):
+            agentsight.user_message("to nobody")
+            agentsight.end_turn()
+            agentsight.update_metadata({})
+            agentsight.feedback("glad")
+            agentsight.init()
+            conversation_tracker.track_human_message("")
+            conversation_tracker.send_tracked_data()
+            conversation_manager.delete_conversation("")
+    finally:
+        _guard.logger.removeHandler(handler)
+        _guard._said.clear()
+    assert len(heard) >= 8
+
+
+def test_names_are_bounded() -> None:
+    huge = "x" * 1_000_000
+    with testing.capture() as spans:
+        agentsight.button(huge)
+        agentsight.tool(huge)(lambda: 1)()
+        agentsight.task(huge)(lambda: 1)()
+        with agentsight.turn(huge, agent=huge), agentsight.generation(huge, operation=huge):
+            pass
+        finished = spans.finished
+    assert [len(span.name) <= 1_024 for span in finished] == [True] * 5
+    assert max(len(str((span.attributes or {}).get("gen_ai.tool.name", ""))) for span in finished) <= 1_024
