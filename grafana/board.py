@@ -115,7 +115,6 @@ def filters() -> list[Json]:
             "datasource": DATASOURCE,
             "query": f"SELECT value FROM {sql.call_unfiltered('filter_values')}"
             f" WHERE filter = '{name}' ORDER BY conversations DESC, value",
-            "definition": f"the values of {name} in the time range",
             "refresh": 2,  # when the time range changes
             "regex": "",
             "sort": 0,

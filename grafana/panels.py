@@ -205,7 +205,6 @@ def ranking(title: str, description: str, sql: str, defaults: Json, *, width: in
         "minVizWidth": 8,
         "maxVizHeight": 32,
         "sizing": "auto",
-        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
     }
     return Panel("bargauge", title, description, sql, width, height, options, defaults)
 
@@ -305,7 +304,6 @@ def table(
     options: Json = {
         "showHeader": True,
         "cellHeight": "sm",
-        "footer": {"show": False, "reducer": [], "countRows": False, "fields": ""},
         "sortBy": [{"displayName": sort[0], "desc": sort[1]}] if sort else [],
         "frameIndex": 0,
     }

@@ -6,6 +6,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,16 +71,22 @@ class GrafanaUser:
         )
 
 
-@pytest.fixture(scope="session")
-def grafana_clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedClickHouse]:
-    """A server of its own, whose users.d has the file that the documentation says to put there."""
-    home = tmp_path_factory.mktemp("grafana-clickhouse")
+@contextmanager
+def server_for_grafana(home: Path) -> Iterator[EmbeddedClickHouse]:
+    """A server with an empty schema, whose users.d has the file that the documentation says to put there."""
     user = (GRAFANA / "clickhouse" / "grafana-user.xml").read_text()
     digest = hashlib.sha256(PASSWORD.encode()).hexdigest()
     (home / "users.d").mkdir()
     (home / "users.d" / "grafana.xml").write_text(user.replace("REPLACE_WITH_THE_SHA256_OF_A_PASSWORD", digest))
     with EmbeddedClickHouse(home) as server:
         schema.apply(server.url())
+        yield server
+
+
+@pytest.fixture(scope="session")
+def grafana_clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedClickHouse]:
+    """The server that the seeded database is on."""
+    with server_for_grafana(tmp_path_factory.mktemp("grafana-clickhouse")) as server:
         yield server
 
 
