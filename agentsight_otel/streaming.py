@@ -7,6 +7,7 @@ at no other time, so nothing of it reaches the consumer, whichever thread or tas
 
 import asyncio
 import functools
+import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from types import TracebackType
@@ -214,7 +215,7 @@ def async_generator(work: Scope, inner: Any) -> AsyncGenerator[Any, Any]:
 
 async def _async_generator(work: Scope, inner: Any, drop: _Drop) -> AsyncGenerator[Any, Any]:
     step = _Step(work)
-    advance: Callable[[], Awaitable[Any]] = inner.__anext__
+    advance: Callable[[], Awaitable[Any]] = functools.partial(_first_anext, inner)
     try:
         while True:
             try:
@@ -237,6 +238,25 @@ async def _async_generator(work: Scope, inner: Any, drop: _Drop) -> AsyncGenerat
         raise
     finally:
         del advance
+
+
+def _first_anext(inner: Any) -> Awaitable[Any]:
+    """Begins an async generator that the event loop is not to know of.
+
+    At its end a loop closes all that it knows at once: ours, which closes the inner one, and then that one as well,
+    which fails if it is closing already.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, _left_to_ours)
+    try:
+        first: Awaitable[Any] = inner.__anext__()
+        return first
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+def _left_to_ours(inner: AsyncGenerator[Any, Any]) -> None:
+    """Dropped: by ours, for which the loop has a hook."""
 
 
 def _athrow(inner: Any, error: BaseException) -> Awaitable[Any]:
