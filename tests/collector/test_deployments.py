@@ -1,10 +1,12 @@
 """What cannot be run here is valid by the schemas and parsers of what it is for; the users are tested for real."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import jsonschema
 import kubernetes_validate
@@ -49,10 +51,25 @@ def test_docker_compose_reads_its_file() -> None:
         for port in service.get("ports", ()):
             assert port["host_ip"] == "127.0.0.1"
         for mount in service.get("volumes", ()):
-            if mount["type"] == "bind" and not mount["target"].startswith(("/etc/grafana", "/var/lib/grafana")):
+            if mount["type"] == "bind":
                 assert Path(mount["source"]).exists(), mount["source"]
     assert services["clickhouse"]["environment"]["CLICKHOUSE_PASSWORD"] == "secret0"
     assert services["collector"]["environment"]["AGENTSIGHT_CLICKHOUSE_PASSWORD"] == "secret1"
+
+
+def test_grafana_is_given_what_its_provisioning_asks_for() -> None:
+    service = compose(**dict.fromkeys(PASSWORDS, "secret"))["services"]["grafana"]
+    provisioning = "".join(path.read_text() for path in (ROOT / "grafana" / "provisioning").rglob("*.yaml"))
+    asked = set(re.findall(r"\$\{(AGENTSIGHT_\w+)\}", provisioning))
+    assert asked and asked <= set(service["environment"])
+    (dashboards,) = re.findall(r"path: (\S+)", provisioning)
+    assert dashboards in {mount["target"] for mount in service["volumes"]}
+    files = (CONFIGS / "compose" / "users.xml", ROOT / "grafana" / "clickhouse" / "grafana-user.xml")
+    ours, theirs = (ElementTree.parse(file).getroot() for file in files)
+    for path in ("profiles/grafana//*", "users/grafana/grants/query"):
+        assert [(one.tag, one.text) for one in ours.iterfind(path) if one.text and one.text.strip()] == [
+            (one.tag, one.text) for one in theirs.iterfind(path) if one.text and one.text.strip()
+        ]
 
 
 @pytest.mark.parametrize("unset", PASSWORDS)

@@ -1,5 +1,7 @@
 """The collector accepts every config, alone and with the optional ones added, one or several."""
 
+import re
+import shlex
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,8 +33,30 @@ def test_it_is_valid_alone_and_with_each_optional_one(base: str, otelcol: Path) 
         validate(otelcol, configs)
 
 
-def test_all_together_as_the_readme_says(otelcol: Path) -> None:
-    chain = (
-        "memory_limiter,transform/identity,filter/conversations,filter/sample,transform/redaction,transform/no-content"
+def commands() -> list[str]:
+    """The command lines that the README and the optional files tell of."""
+    text = (CONFIGS / "README.md").read_text().replace("\\\n", " ")
+    text += "\n".join(path.read_text() for path in OPTIONAL)
+    return re.findall(r"^[#$ ]*(?:\w+=\S+ )?(otelcol-contrib .*)$", text, re.MULTILINE)
+
+
+def test_every_command_that_is_told_of_is_valid(otelcol: Path) -> None:
+    found = commands()
+    assert len(found) >= 8
+    for command in found:
+        words = shlex.split(command.replace("collector_config/", ""))
+        done = subprocess.run(
+            [otelcol, "validate", *words[1:]], cwd=CONFIGS, env={}, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+def test_all_processors_go_together_in_the_order_that_the_readme_says(otelcol: Path) -> None:
+    (order,) = re.findall(r"^`memory_limiter`, .*$", (CONFIGS / "README.md").read_text(), re.MULTILINE)
+    chain = [name for name in re.findall(r"`([^`]+)`", order) if name not in ("geoip", "transform/place")]
+    with_agents = f"--set=service.pipelines.traces.processors=[{','.join(chain)}]"
+    validate(otelcol, [CONFIGS / "agent.yaml", *OPTIONAL], with_agents)
+    chain.remove("transform/origin")
+    validate(
+        otelcol, [CONFIGS / "gateway.yaml", *OPTIONAL], f"--set=service.pipelines.traces.processors=[{','.join(chain)}]"
     )
-    validate(otelcol, [CONFIGS / "gateway.yaml", *OPTIONAL], f"--set=service.pipelines.traces.processors=[{chain}]")
