@@ -13,6 +13,7 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from agentsight_otel import context
 from agentsight_otel._guard import guard, say
 from agentsight_otel.batches import ALREADY_SHUTDOWN, QUEUE_FULL, REASONS, REFUSED, UNSENT, Backlog, Batch
 from agentsight_otel.export_errors import (
@@ -281,12 +282,12 @@ class DeliveryProcessor(SpanProcessor):
     # -- the background thread -----------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        token = otel_context.attach(otel_context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
+        token = context.attach(otel_context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
         try:
             while self._work():
                 pass
         finally:
-            otel_context.detach(token)
+            context.detach(token)
             with self._changed:
                 self._changed.notify_all()
 

@@ -7,7 +7,7 @@ from typing import Any
 from opentelemetry.trace import SpanKind as OtelSpanKind
 
 from agentsight_otel import context, runtime, semconv
-from agentsight_otel._guard import guarded
+from agentsight_otel._guard import guard, guarded
 from agentsight_otel.context import Attributes
 from agentsight_otel.spans import AgentSpan, bounded_text
 
@@ -25,13 +25,15 @@ class GenerationSpan(AgentSpan):
 
     def __init__(self, model: object = None, *, provider: object = None, operation: str = "") -> None:
         attributes: Attributes = {semconv.GEN_AI_OPERATION_NAME: operation or semconv.OPERATION_CHAT}
-        called = bounded_text(model)
-        if not called and runtime.current().enabled and (called := context.model_hint_in(None)):
-            attributes[semconv.LLM_MODEL_DECLARED] = True
-        if called:
-            attributes[semconv.GEN_AI_REQUEST_MODEL] = called
-        if given_by := bounded_text(provider):
-            attributes[semconv.GEN_AI_PROVIDER_NAME] = given_by
+        called = ""
+        with guard("describing a model call"):
+            called = bounded_text(model)
+            if not called and runtime.current().enabled and (called := context.model_hint_in(None)):
+                attributes[semconv.LLM_MODEL_DECLARED] = True
+            if called:
+                attributes[semconv.GEN_AI_REQUEST_MODEL] = called
+            if given_by := bounded_text(provider):
+                attributes[semconv.GEN_AI_PROVIDER_NAME] = given_by
         self._began_s = time.monotonic()
         super().__init__(semconv.KIND_LLM, f"{attributes[semconv.GEN_AI_OPERATION_NAME]} {called}".strip(), attributes)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 from typing_extensions import Unpack
 
@@ -17,6 +17,8 @@ from agentsight_otel.model_calls import GenerationSpan
 from agentsight_otel.serialize import bounded
 from agentsight_otel.spans import MAX_NAME_CHARACTERS, ConversationScope, TaskSpan, ToolSpan, TurnSpan
 from agentsight_otel.wrapping import NOT_CALLABLE, BeginCall, F, Helper
+
+T = TypeVar("T")
 
 
 class ConversationHelper(Helper[ConversationScope]):
@@ -248,7 +250,7 @@ def model_hint(model: str | None) -> Helper[Scope]:
     return Helper(lambda: Scope(context.with_model_hint(_name(model) or "")))
 
 
-def wrap(stream: Any) -> Any:
+def wrap(stream: T) -> T:
     """Has the current turn last until a stream is drained, closed or dropped, or a future or awaitable is done.
 
         with agentsight.turn():

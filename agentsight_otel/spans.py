@@ -204,9 +204,13 @@ class TurnSpan(AgentSpan):
         }
         if agent:
             attributes[semconv.GEN_AI_AGENT_NAME] = agent
-        span_id = identity.new_span_id() if runtime.current().enabled else 0
-        if span_id:
-            attributes[semconv.TURN_ID] = self.id = f"{span_id:016x}"
+        span_id = 0
+        try:
+            if runtime.current().enabled:
+                span_id = identity.new_span_id()
+                attributes[semconv.TURN_ID] = self.id = f"{span_id:016x}"
+        except Exception as error:
+            swallow("identifying a turn", error)
         super().__init__(
             semconv.KIND_TURN,
             f"{semconv.OPERATION_INVOKE_AGENT} {called}" if called else semconv.OPERATION_INVOKE_AGENT,

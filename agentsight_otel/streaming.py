@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from agentsight_otel import context
-from agentsight_otel._guard import guard
+from agentsight_otel._guard import guard, swallow
 from agentsight_otel.context import Scope
 
 _Cover = Callable[[Scope, Any], Any]
@@ -40,18 +40,20 @@ def cover(work: Scope, value: Any, *, asked: bool = False) -> Any:
     kind: Any = type(value)
     if kind in _COMPLETE:
         return NOT_A_STREAM
-    adapt = _adapter_of(kind, asked)
-    if adapt is None:
-        # An attribute of the object itself, so that no property or __getattr__ of somebody's runs.
-        if "body_iterator" not in getattr(value, "__dict__", ()):
-            return NOT_A_STREAM
-        adapt = _starlette_response
-    with guard("covering a stream"):
+    try:
+        adapt = _adapter_of(kind, asked)
+        if adapt is None:
+            # An attribute of the object itself, so that no property or __getattr__ of somebody's runs.
+            if "body_iterator" not in getattr(value, "__dict__", ()):
+                return NOT_A_STREAM
+            adapt = _starlette_response
         covered = adapt(work, value)
         if covered is not NOT_A_STREAM:
             work.hand_over()
         return covered
-    return NOT_A_STREAM
+    except Exception as error:
+        swallow("covering a stream", error)
+        return NOT_A_STREAM
 
 
 @functools.lru_cache(maxsize=2_048)

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from agentsight_otel import context, runtime, streaming
+from agentsight_otel._guard import swallow
 from agentsight_otel.context import Scope
 
 S = TypeVar("S", bound=Scope)
@@ -146,7 +147,7 @@ def _function(function: Callable[..., Any], begin_call: BeginCall) -> Callable[.
     def call(*args: Any, **kwargs: Any) -> Any:
         if not runtime.current().enabled:
             return function(*args, **kwargs)
-        work = begin_call(args, kwargs)
+        work = _begun(begin_call, args, kwargs)
         token = context.attach(work.context)
         try:
             value = function(*args, **kwargs)
@@ -164,7 +165,7 @@ def _coroutine(function: Callable[..., Any], begin_call: BeginCall) -> Callable[
     async def call(*args: Any, **kwargs: Any) -> Any:
         if not runtime.current().enabled:
             return await function(*args, **kwargs)
-        work = begin_call(args, kwargs)
+        work = _begun(begin_call, args, kwargs)
         try:
             value = await streaming.run(work, functools.partial(function, *args, **kwargs))
         except BaseException as error:
@@ -173,6 +174,14 @@ def _coroutine(function: Callable[..., Any], begin_call: BeginCall) -> Callable[
         return _returned(work, value)
 
     return call
+
+
+def _begun(begin_call: BeginCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Scope:
+    try:
+        return begin_call(args, kwargs)
+    except Exception as error:
+        swallow("starting work", error)
+        return Scope(context.current_context())
 
 
 def _returned(work: Scope, value: Any) -> Any:

@@ -205,7 +205,7 @@ CONTENDERS: dict[str, tuple[Callable[[], Callable[[], None]], str | None]] = {
     "by_hand": (by_hand, None),
     "ours": (ours, None),
     "agentsight 0.1.4": (agentsight_0_1, "agentsight==0.1.4"),
-    "traceloop-sdk": (traceloop, "traceloop-sdk"),
+    "traceloop-sdk": (traceloop, "traceloop-sdk httpx"),
     "logfire": (logfire, "logfire"),
     "langfuse": (langfuse, "langfuse"),
 }
@@ -255,7 +255,7 @@ def start(contender: str, package: str | None, folder: Path) -> "subprocess.Pope
         environment = folder / contender.replace(" ", "_")
         subprocess.run(["uv", "venv", "-q", "--python", sys.executable, str(environment)], check=True)
         python = str(environment / "bin" / "python")
-        subprocess.run(["uv", "pip", "install", "-q", "--python", python, package], check=True)
+        subprocess.run(["uv", "pip", "install", "-q", "--python", python, *package.split()], check=True)
     return subprocess.Popen(
         [python, __file__, "--measure", contender],
         stdin=subprocess.PIPE,
