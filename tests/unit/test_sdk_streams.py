@@ -307,7 +307,7 @@ def test_wrapped_iterators_of_other_classes_stay_what_they_are(spans: Capture) -
     assert stream.closed
     for complete in ("text", [1], {"a": 1}, 7, None):
         assert wrapped(complete) is complete
-    reasons = [(span.attributes or {}).get("agentsight.turn.incomplete_reason") for span in spans.finished]
+    reasons = [node["attributes"].get("agentsight.turn.incomplete_reason") for node in spans.tree()]
     assert reasons == [None, "abandoned", *[None] * 5]
 
 
