@@ -2,11 +2,13 @@
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from agentsight_otel import clickhouse_client, clickhouse_url, schema
 from agentsight_otel.local import EmbeddedClickHouse
+from tests.e2e.running_up import StartUp, Up
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +32,18 @@ def schema_url(empty_url: str) -> str:
     """The address of a database with the schema applied and nothing in it."""
     schema.apply(empty_url)
     return empty_url
+
+
+@pytest.fixture
+def start_up() -> Iterator[StartUp]:
+    """Starts ``agentsight-otel up`` on a folder; what still runs at the end of the test is killed."""
+    started: list[Up] = []
+
+    def begin(home: Path, *arguments: str, **environment: str) -> Up:
+        started.append(Up(home, *arguments, **environment))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        each.process.kill()
+        each.process.wait()
