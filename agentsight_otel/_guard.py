@@ -2,12 +2,12 @@
 
 import functools
 import logging
-import os
-import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import ParamSpec, TypeVar
+
+from agentsight_otel._locks import new_lock
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,8 +19,7 @@ REPEAT_AFTER_S = 60.0
 """How long the same problem is not mentioned again, in seconds."""
 
 _raise_errors = False
-# Reentrant: a finaliser or a signal handler that has something to say may interrupt us while we hold it.
-_lock = threading.RLock()
+_lock = new_lock()
 _said: dict[str, tuple[float, int]] = {}
 _MAX_REMEMBERED = 1_000
 
@@ -55,15 +54,6 @@ def say(key: str, message: str, *, level: int = logging.WARNING, error: BaseExce
         logger.log(level, "%s%s", message, repeated, exc_info=error)
     except Exception:  # a logging handler of the application
         return
-
-
-def _new_lock_in_child() -> None:
-    global _lock
-    _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_new_lock_in_child)
 
 
 def swallow(doing: str, error: Exception) -> None:

@@ -1,6 +1,5 @@
 """The current conversation and turn. They travel in OpenTelemetry's context, wherever that is carried."""
 
-import threading
 from collections.abc import Iterable, Mapping
 from contextvars import Token
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from opentelemetry.trace import Span
 
 from agentsight_otel import baggage, geo, identity, runtime, semconv
 from agentsight_otel._guard import say, swallow
+from agentsight_otel._locks import new_lock
 from agentsight_otel.runtime import Runtime
 from agentsight_otel.serialize import to_text
 
@@ -26,7 +26,7 @@ _VISITOR = otel_context.create_key("agentsight-visitor")
 _TURN = otel_context.create_key("agentsight-turn")
 _MODEL_HINT = otel_context.create_key("agentsight-model-hint")
 _get_current = _RUNTIME_CONTEXT.get_current
-_metadata_lock = threading.RLock()  # putting somebody's values into text runs code of theirs
+_metadata_lock = new_lock()  # putting somebody's values into text runs code of theirs
 
 
 @dataclass(frozen=True)

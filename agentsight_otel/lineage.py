@@ -4,7 +4,6 @@ An application with a tracer provider of its own finds its own span as parent of
 tools: ours are known to us by a key of our own, and are OpenTelemetry's current span only where that cuts no trace.
 """
 
-import threading
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanContext, TraceFlags
 
 from agentsight_otel import runtime, semconv
+from agentsight_otel._locks import new_lock
 from agentsight_otel.runtime import Host
 
 _OURS = otel_context.create_key("agentsight-span")
@@ -66,7 +66,7 @@ class Adopted:
 
 
 _adopted: dict[_Key, tuple[Adopted, "weakref.ref[Span]"]] = {}
-_lock = threading.RLock()  # a weak reference's callback may run anywhere, also while we hold it
+_lock = new_lock()  # a weak reference's callback may run anywhere, also while we hold it
 
 
 def with_span(

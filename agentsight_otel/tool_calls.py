@@ -1,6 +1,5 @@
 """One tool call that several instrumentations report counts once."""
 
-import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan
 
 from agentsight_otel import semconv
+from agentsight_otel._locks import new_lock
 from agentsight_otel.runtime import TRACER_NAME
 
 _MAX_TOOLS = 1_024
@@ -37,7 +37,7 @@ class ToolCalls:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._ended: OrderedDict[tuple[str, str], list[_Call]] = OrderedDict()
         self._only_ours = True
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from contextvars import ContextVar
 
+from agentsight_otel._locks import new_lock
 from agentsight_otel.context import NO_CONVERSATION, Conversation
 
 _GIVE_UP_AT = 100
@@ -17,7 +18,7 @@ class SoleConversation:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = new_lock()
         self._entered: ContextVar[tuple[str, int | None] | None] = ContextVar("agentsight_entered", default=None)
         self._entries: dict[str, int] = {}
         self._latest = NO_CONVERSATION

@@ -5,13 +5,27 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 import agentsight_otel as agentsight
-from agentsight_otel import _guard, conversation_manager, conversation_tracker, setup, testing
+from agentsight_otel import _guard, context, conversation_manager, conversation_tracker, lineage, setup, testing
+from agentsight_otel.tool_calls import TOOL_CALLS
+
+LOCKS: tuple[Any, ...] = (
+    setup._lock,
+    setup._starting,
+    _guard._lock,
+    context._metadata_lock,
+    lineage._lock,
+    TOOL_CALLS._lock,
+    conversation_tracker._sole._lock,
+    conversation_tracker._backlog._lock,
+)
 
 
 def ends(call: Callable[[], object]) -> bool:
@@ -29,6 +43,13 @@ def test_something_may_be_said_while_something_is_being_said() -> None:
     assert ends(interrupted)
 
 
+def test_every_lock_can_be_taken_again_by_who_holds_it() -> None:
+    for lock in LOCKS:
+        with lock:
+            assert lock.acquire(blocking=False)
+            lock.release()
+
+
 def test_a_signal_handler_may_shut_down_in_the_middle_of_init_or_shutdown() -> None:
     def interrupted() -> None:
         with setup._lock, setup._starting:
@@ -40,22 +61,31 @@ def test_a_signal_handler_may_shut_down_in_the_middle_of_init_or_shutdown() -> N
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_fork_in_the_middle_of_init_leaves_the_child_free_to_start() -> None:
+def test_a_fork_while_other_threads_hold_our_locks_leaves_the_child_free() -> None:
     held, done = threading.Event(), threading.Event()
 
-    def starting() -> None:
-        with setup._lock, setup._starting, _guard._lock:
+    def holding() -> None:
+        with ExitStack() as locks:
+            for lock in LOCKS:
+                locks.enter_context(lock)
             held.set()
             done.wait(30)
 
-    thread = threading.Thread(target=starting)
+    exporter = Exporter(lambda: None)
+    agentsight.init(span_exporter=exporter, set_global=False)
+    thread = threading.Thread(target=holding)
     thread.start()
     assert held.wait(30)
     child = os.fork()
     if child == 0:
         _guard.say("child", "in the child")
-        setup.ensure_started()
-        os._exit(0 if agentsight.shutdown() else 1)
+        agentsight.get_or_create_conversation("c1", metadata={"a": 1})
+        agentsight.update_metadata({"b": 2})
+        agentsight.tool("search")(lambda: 1)()
+        conversation_tracker.get_or_create_conversation("c2")
+        conversation_tracker.track_human_message("hi")
+        agentsight.shutdown()
+        os._exit(exporter.taken)
     done.set()
     thread.join(30)
     deadline = time.monotonic() + 30
@@ -63,7 +93,9 @@ def test_a_fork_in_the_middle_of_init_leaves_the_child_free_to_start() -> None:
         time.sleep(0.01)
     if found == (0, 0):
         os.kill(child, 9)
-    assert found == (child, 0)
+        os.waitpid(child, 0)
+    agentsight.shutdown()
+    assert (found[0], os.waitstatus_to_exitcode(found[1])) == (child, 5)
 
 
 class Exporter(SpanExporter):
