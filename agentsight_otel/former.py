@@ -5,7 +5,7 @@ from typing import Any
 
 from agentsight_otel._guard import say
 
-_WITHOUT_MEANING = ("endpoint", "auto_instrument", "verify_key")
+_WITHOUT_MEANING = ("endpoint", "verify_key")
 
 
 def settings_from(api_key: object, given: dict[str, Any]) -> dict[str, Any]:
@@ -20,6 +20,8 @@ def settings_from(api_key: object, given: dict[str, Any]) -> dict[str, Any]:
             f"init(): {', '.join(ignored)}: not used: spans go by OTLP or to ClickHouse, not to AgentSight's service",
             level=logging.INFO,
         )
+    if (instrument := settings.pop("auto_instrument", None)) is not None:
+        settings["instrument"] = bool(instrument)
     if (interval_ms := settings.pop("export_interval_ms", None)) is not None:
         settings["schedule_delay_s"] = interval_ms / 1_000
     if (spans := settings.pop("max_queue_size", None)) is not None:

@@ -61,6 +61,9 @@ class IdentityProcessor(_Processor):
                 # An id that a client library gives its own thread is not the conversation that was asked for.
                 kept = own.keys() - {semconv.CONVERSATION_ID}
                 span.set_attributes({key: value for key, value in attributes.items() if key not in kept})
+                if (hint := context.model_hint_in(parent_context)) and _calls_unnamed_model(own):
+                    # A name that comes later replaces it, as instrumentations set what they find.
+                    span.set_attribute(semconv.GEN_AI_REQUEST_MODEL, hint)
                 TOOL_CALLS.others_report()
                 conversation_id = str(attributes.get(semconv.CONVERSATION_ID, ""))
                 place = lineage.place_in(parent_context, conversation_id)
@@ -184,6 +187,11 @@ def _identity(parent_context: Context | None) -> Mapping[str, Any]:
     if own and semconv.CONVERSATION_ID in own:
         return {key: own[key] for key in semconv.IDENTITY_KEYS if key in own}
     return {}
+
+
+def _calls_unnamed_model(attributes: Mapping[str, Any]) -> bool:
+    calls = any(attributes.get(key) in values for key, values in semconv.MODEL_CALL_MARKS.items())
+    return calls and semconv.GEN_AI_REQUEST_MODEL not in attributes
 
 
 def _is_ours(span: ReadableSpan) -> bool:

@@ -345,6 +345,13 @@ TOOL_CALL_MARKS: Final = (
 )
 """Any of these key/value pairs makes a span a tool call."""
 
+MODEL_CALL_MARKS: Final = {
+    GEN_AI_OPERATION_NAME: (OPERATION_CHAT, "text_completion", "generate_content", "embeddings"),
+    "openinference.span.kind": ("LLM", "EMBEDDING"),
+    "traceloop.span.kind": ("llm",),
+}
+"""Any of these keys with one of its values makes a span a call of a model."""
+
 CLIENT_ADDRESS_KEYS: Final = (CLIENT_ADDRESS, "agentsight.conversation.customer_ip")
 """Where an IP address may stand."""
 
