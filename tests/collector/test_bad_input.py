@@ -125,7 +125,11 @@ def stored(service: Service, columns: str, made: ExportTraceServiceRequest) -> t
     return service.query(found)[0]
 
 
-@pytest.mark.parametrize("body", [b"\xff" * 1_000, b"\x0a\xff\xff\xff\xff\x0f", request().SerializeToString()[:-5]])
+@pytest.mark.parametrize(
+    "body",
+    [b"\xff" * 1_000, b"\x0a\xff\xff\xff\xff\x0f", request().SerializeToString()[:-5]],
+    ids=["no field", "endless length", "cut off"],
+)
 def test_malformed_protobuf_is_refused(service: Service, body: bytes) -> None:
     assert service.post(body) == 400
     assert service.call(body) is grpc.StatusCode.INTERNAL
@@ -139,13 +143,16 @@ def test_malformed_protobuf_is_refused(service: Service, body: bytes) -> None:
         ("text/plain", b"hello", 415),
         ("application/octet-stream", request().SerializeToString(), 415),
     ],
+    ids=["broken json", "no hexadecimal id", "text", "no type"],
 )
 def test_other_content_is_refused(service: Service, content_type: str, body: bytes, status: int) -> None:
     assert service.post(body, Content_Type=content_type) == status
 
 
 @pytest.mark.parametrize(
-    "body", [gzip.compress(bytes(300_000_000), 1), gzip.compress(request().SerializeToString())[:-12], b"not gzip"]
+    "body",
+    [gzip.compress(bytes(300_000_000), 1), gzip.compress(request().SerializeToString())[:-12], b"not gzip"],
+    ids=["bomb", "cut off", "no gzip"],
 )
 def test_gzip_that_is_a_bomb_or_broken_is_refused(service: Service, body: bytes) -> None:
     assert service.post(body, Content_Encoding="gzip") == 400
