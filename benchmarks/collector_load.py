@@ -21,7 +21,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from agentsight_otel import clickhouse_client, schema
 from agentsight_otel.local import EmbeddedClickHouse
@@ -30,8 +29,8 @@ from tests.collector.building import CONFIGS, collector_binary
 from tests.collector.conftest import clickhouse_environment
 from tests.collector.otlp import Sender, encode
 from tests.collector.running import Collector
+from tests.collector.waiting import until
 
-CONVERSATIONS_PER_REQUEST = 40
 MARKER = 0x5A_A5_C3_3C_96_69_E1
 """The number of the conversation that requests are copied from; its bytes occur nowhere else."""
 
@@ -39,8 +38,8 @@ MARKER = 0x5A_A5_C3_3C_96_69_E1
 class Requests:
     """Makes requests cheaply: a conversation is encoded once a second, and copied with other ids in its place."""
 
-    def __init__(self) -> None:
-        self.sent = 0
+    def __init__(self, conversations_per_request: int) -> None:
+        self._per_request = conversations_per_request
         self._numbers = itertools.count()
         self._second = 0
         self._template = b""
@@ -51,14 +50,13 @@ class Requests:
             self._second = second
             self._template = encode(conversations.conversation(MARKER, second * 1_000_000_000))
         bodies = []
-        for number in itertools.islice(self._numbers, CONVERSATIONS_PER_REQUEST):
+        for number in itertools.islice(self._numbers, self._per_request):
             conversation_id, trace, spans = self._ids(number)
             bodies.append(
                 self._template.replace(self._id, conversation_id)
                 .replace(self._trace, trace)
                 .replace(self._spans, spans)
             )
-        self.sent += len(bodies)
         return b"".join(bodies), len(bodies) * conversations.SPANS
 
     @staticmethod
@@ -77,7 +75,12 @@ class Process:
     _before_s: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
-        self._before_s = self._total_s()
+        self.follow(self.pid)
+
+    def follow(self, pid: int) -> None:
+        """Goes on with the process that has taken this one's place."""
+        self.pid = pid
+        self._before_s = self._total_s() - self.cpu_s
 
     def sample(self) -> None:
         """Reads it; a process that is gone keeps what it had."""
@@ -106,9 +109,7 @@ class Result:
     drained_s: float
     retries: int
     processes: dict[str, Process]
-    parts: list[int]
-    bytes_per_span: float
-    queue_mib: float
+    seen: "Seen"
 
     @property
     def stored_per_s(self) -> float:
@@ -116,22 +117,27 @@ class Result:
         return self.stored / self.drained_s
 
     @property
+    def cpu_us_per_span(self) -> float:
+        """Processor time of collector and ClickHouse together: comparable on a machine that has other work, too."""
+        return (self.processes["collector"].cpu_s + self.processes["ClickHouse"].cpu_s) / self.stored * 1e6
+
+    @property
     def lost(self) -> int:
         """Accepted, but not stored."""
         return self.accepted - self.stored
 
 
-def run(name: str, home: Path, *, stock: bool, seconds: float, threads: int, queue: int, outage_s: float) -> Result:
-    """Sends for so many seconds, waits until all is stored, and counts."""
+def run(name: str, home: Path, options: argparse.Namespace, *, stock: bool) -> Result:
+    """Sends for so many seconds, waits until the queue is empty, and counts."""
     overlay = home / "overlay.yaml"
     overlay.parent.mkdir(parents=True)
     overlay.write_text(f"exporters: {{clickhouse: {{create_schema: {str(stock).lower()}}}}}\n")
+    configs = [CONFIGS / "local.yaml", overlay, *([options.overlay.absolute()] if options.overlay else [])]
     with EmbeddedClickHouse(home / "clickhouse") as server:
         url = server.url("load")
         if not stock:
             schema.apply(url)
-        environment = {**clickhouse_environment(server, url), "AGENTSIGHT_QUEUE_SPANS": str(queue)}
-        configs = [CONFIGS / "local.yaml", overlay]
+        environment = {**clickhouse_environment(server, url), "AGENTSIGHT_QUEUE_SPANS": str(options.queue)}
         with Collector(collector_binary(), configs, environment, home / "collector") as collector:
             assert server.pid is not None
             processes = {
@@ -139,29 +145,24 @@ def run(name: str, home: Path, *, stock: bool, seconds: float, threads: int, que
                 "collector": Process(collector.pid),
                 "ClickHouse": Process(server.pid),
             }
-            requests = Requests()
             began = time.perf_counter()
-            with watched(url, processes, collector.queue) as seen:
-                with Sender(collector.http, requests, threads) as sender:
+            with watched(url, processes, collector) as seen:
+                with Sender(collector.http, Requests(options.conversations), options.threads) as sender:
+                    outage_s = 0 if stock else options.outage
+                    time.sleep((options.seconds - outage_s) / 2)
                     if outage_s:
-                        time.sleep((seconds - outage_s) / 2)
                         server.stop()
                         time.sleep(outage_s)
-                        server.start()
-                        time.sleep((seconds - outage_s) / 2)
-                    else:
-                        time.sleep(seconds)
+                        processes["ClickHouse"].follow(server.start().pid or 0)
+                    time.sleep((options.seconds - outage_s) / 2)
                 accepted_s = time.perf_counter() - began
-                while (stored := counted(url)[1]) < sender.accepted and time.perf_counter() - began < 2 * seconds + 120:
-                    time.sleep(0.2)
+                until(lambda: collector.metrics()["otelcol_exporter_queue_size"] == 0, 2 * options.seconds + 120)
                 drained_s = time.perf_counter() - began
-            rows, stored = counted(url, exact=True)
+            with clickhouse_client.connect(url) as client:
+                rows, stored = client.query("SELECT count(), uniqExact(TraceId, SpanId) FROM otel_traces").first_row
             if not stock:
                 check_metrics(url, sender.accepted)
-            return Result(
-                name, accepted_s, sender.accepted, stored, rows, drained_s, sender.retries, processes,
-                seen.parts, seen.bytes_stored / rows, seen.queue_bytes / 2**20,
-            )  # fmt: skip
+            return Result(name, accepted_s, sender.accepted, stored, rows, drained_s, sender.retries, processes, seen)
 
 
 @dataclass
@@ -169,28 +170,34 @@ class Seen:
     """What was seen once a second."""
 
     parts: list[int] = field(default_factory=list)
-    bytes_stored: int = 0
+    bytes_per_span: float = 0.0
+    queue_spans: int = 0
     queue_bytes: int = 0
 
 
 @contextmanager
-def watched(url: str, processes: dict[str, Process], queue: Path) -> Iterator[Seen]:
-    """Samples processes, parts and the queue's file until the block ends."""
+def watched(url: str, processes: dict[str, Process], collector: Collector) -> Iterator[Seen]:
+    """Samples processes, parts and the queue until the block ends."""
     seen, over = Seen(), threading.Event()
 
     def watch() -> None:
         while not over.wait(1.0):
             for process in processes.values():
                 process.sample()
-            seen.queue_bytes = max(seen.queue_bytes, sum(file.stat().st_size for file in queue.iterdir()))
             try:
+                queued = int(collector.metrics().get("otelcol_exporter_queue_size", 0))
+                if queued > seen.queue_spans:
+                    seen.queue_spans = queued
+                    seen.queue_bytes = sum(file.stat().st_size for file in collector.queue.iterdir())
                 with clickhouse_client.connect(url, database="default") as client:
-                    parts, seen.bytes_stored = client.query(
-                        "SELECT count(), sum(bytes_on_disk) FROM system.parts WHERE active AND database = 'load'"
+                    parts, size, rows = client.query(
+                        "SELECT count(), sum(bytes_on_disk), sumIf(rows, table = 'otel_traces') FROM system.parts"
+                        " WHERE active AND database = 'load'"
                     ).first_row
             except Exception:
-                continue  # the outage
+                continue  # the outage, or a machine too busy to answer
             seen.parts.append(parts)
+            seen.bytes_per_span = size / max(rows, 1)
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -199,15 +206,6 @@ def watched(url: str, processes: dict[str, Process], queue: Path) -> Iterator[Se
     finally:
         over.set()
         thread.join()
-
-
-def counted(url: str, exact: bool = False) -> tuple[int, int]:
-    """Rows, and spans told apart by their ids (the rows again, where that is not asked for exactly)."""
-    with clickhouse_client.connect(url) as client:
-        row: Any = client.query(
-            f"SELECT count(), {'uniqExact(TraceId, SpanId)' if exact else 'count()'} FROM otel_traces"
-        ).first_row
-    return row[0], row[1]
 
 
 def check_metrics(url: str, accepted: int) -> None:
@@ -238,11 +236,11 @@ def report(result: Result) -> None:
             f"  {name:10} {process.cpu_s / result.drained_s * 100:>9.0f} % of a core, {process.peak_mib:,.0f} MiB peak,"
             f" {per_core:,.0f} spans per core and second"
         )
-    every = max(len(result.parts) // 10, 1)
-    print(f"  parts      {max(result.parts):>10} at most; over time {' '.join(map(str, result.parts[::every]))}")
-    print(
-        f"  disk       {result.bytes_per_span:>10.0f} bytes a span; the queue's file at most {result.queue_mib:,.0f} MiB"
-    )
+    seen = result.seen
+    every = max(len(seen.parts) // 10, 1)
+    print(f"  parts      {max(seen.parts):>10} at most; over time {' '.join(map(str, seen.parts[::every]))}")
+    print(f"  disk       {seen.bytes_per_span:>10.0f} bytes a span stored, rollups included")
+    print(f"  queue      {seen.queue_spans:>10,} spans at most, in a file of {seen.queue_bytes / 2**20:,.0f} MiB")
 
 
 def main(arguments: list[str] | None = None) -> list[Result]:
@@ -250,28 +248,23 @@ def main(arguments: list[str] | None = None) -> list[Result]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60.0, help="of load, in each run")
     parser.add_argument("--threads", type=int, default=2, help="that send at once")
+    parser.add_argument("--conversations", type=int, default=40, help="in a request")
     parser.add_argument("--queue", type=int, default=100_000, help="spans in the collector's queue at most")
     parser.add_argument("--outage", type=float, default=0.0, help="seconds without ClickHouse, in the second run")
+    parser.add_argument("--overlay", type=Path, help="a collector config to lay over local.yaml")
     parser.add_argument("--only", choices=("stock", "ours"), help="only one of the two")
     options = parser.parse_args(arguments)
     results = []
     with tempfile.TemporaryDirectory() as temporary:
         for name, title in (("stock", "stock schema, no views"), ("ours", "this schema, all materialised views")):
             if options.only in (None, name):
-                results.append(
-                    run(
-                        title,
-                        Path(temporary) / name,
-                        stock=name == "stock",
-                        seconds=options.seconds,
-                        threads=options.threads,
-                        queue=options.queue,
-                        outage_s=options.outage if name == "ours" else 0.0,
-                    )
-                )
+                results.append(run(title, Path(temporary) / name, options, stock=name == "stock"))
                 report(results[-1])
     if len(results) == 2:
-        print(f"\nthis schema / stock schema: {results[1].stored_per_s / results[0].stored_per_s:.2f}")
+        print(
+            f"\nthis schema / stock schema: {results[1].stored_per_s / results[0].stored_per_s:.2f} in spans/s,"
+            f" {results[0].cpu_us_per_span / results[1].cpu_us_per_span:.2f} in spans per processor second"
+        )
     return results
 
 
