@@ -94,26 +94,26 @@ ORDER BY started_at DESC, conversation_id""",
     )
 
 
-def _counts() -> list[Panel]:
-    found = f"FROM {call('conversations_in_window')}\nWHERE {_CHOSEN}"
-    description = "Over the conversations that started in the window and match the filters, the choice and the search."
-    figures = {
-        "Found": ("count()", "locale", "Conversations."),
-        "Messages each": ("avg(messages)", "short", "Average number of messages of a conversation."),
-        "Average duration": ("avg(duration_s)", "s", "Average time from start to end."),
-        "Escalated": ("avg(toFloat64(escalated))", "percentunit", "Share that was handed to a person."),
-    }
-    return [
-        tile(
-            title,
-            f"{what} {description}",
-            f"SELECT {expression} AS figure {found}",
-            fields(unit, "–", decimals=0 if unit == "locale" else 1),
-            compares=False,
-            height=3,
-        )
-        for title, (expression, unit, what) in figures.items()
-    ]
+def _counts() -> Panel:
+    return tile(
+        "Found",
+        "Of the conversations that started in the window and match the filters, the choice and the search: how many,"
+        " how many messages and how long on average, and the share that was handed to a person.",
+        "SELECT count() AS conversations, avg(messages) AS messages_each, avg(duration_s) AS duration_s,\n"
+        "    avg(toFloat64(escalated)) AS escalation_rate\n"
+        f"FROM {call('conversations_in_window')}\nWHERE {_CHOSEN}",
+        fields("locale", "–"),
+        compares=False,
+        width=24,
+        height=4,
+    ).with_overrides(
+        [
+            override("conversations", displayName="Conversations"),
+            override("messages_each", displayName="Messages each", unit="short", decimals=1),
+            override("duration_s", displayName="Average duration", unit="s", decimals=1),
+            override("escalation_rate", displayName="Escalated", unit="percentunit", decimals=1),
+        ]
+    )
 
 
 def conversations() -> Dashboard:
@@ -138,7 +138,7 @@ def conversations() -> Dashboard:
             ),
             text_box("search", "Search"),
         ],
-        sections=[Section("", [*_counts(), _list()])],
+        sections=[Section("", [_counts(), _list()])],
     )
 
 

@@ -10,7 +10,7 @@ from tests.dashboards import seed
 from tests.dashboards.conftest import GrafanaUser
 from tests.dashboards.expanding import Value
 from tests.dashboards.reading import panel, sql_of, viewer
-from tests.dashboards.test_figures import CHOICES, shown, window
+from tests.dashboards.test_figures import CHOICES, same, shown, window
 
 LIST = "agentsight-conversations"
 ONE = "agentsight-conversation"
@@ -26,7 +26,13 @@ def test_the_list_is_the_conversations_behind_the_figures(
     assert len(listed.rows) == escalation["conversations"]
     assert listed.values("escalated").count("yes") == escalation["escalated"]
     assert listed.values("started_at") == sorted(listed.values("started_at"), reverse=True)
-    assert shown(grafana, LIST, "Found", choice).values("figure") == [escalation["conversations"]]
+    (found,) = shown(grafana, LIST, "Found", choice).rows
+    (duration,) = query(admin, "metric_conversation_duration", window(choice))
+    assert found["conversations"] == escalation["conversations"]
+    assert same(found["escalation_rate"], escalation["rate"])
+    assert same(found["duration_s"], duration["average_s"])
+    messages = listed.values("messages")
+    assert same(found["messages_each"], sum(messages) / len(messages) if messages else None)
     escalated = shown(grafana, LIST, "Conversations", choice, show="escalated")
     assert len(escalated.rows) == escalation["escalated"]
 
