@@ -140,7 +140,11 @@ LEFT JOIN (
 """What a page of the list shows beside each conversation; each part reads by the primary key."""
 
 CONVERSATION_SQL = """
-SELECT * EXCEPT (messages), messages AS message_count FROM conversations_v WHERE conversation_id = {id:String}
+SELECT conversation_id, name, customer_id, service, environment, device, source, language, country,
+    first_seen_at, started_at, ended_at, duration_ms / 1000 AS duration_s,
+    arrayCount(message -> NOT bitTest(message, 36), messages) AS user_messages,
+    arrayCount(message -> bitTest(message, 36), messages) AS agent_messages
+FROM resolved_conversations WHERE conversation_key = sipHash64({id:String}) AND conversation_id = {id:String}
 """
 
 MESSAGES_SQL = f"""

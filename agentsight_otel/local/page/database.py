@@ -1,6 +1,7 @@
 """Asks ClickHouse for the page: in threads, a few queries at a time, none for longer than a minute."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -33,6 +34,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self._url = url
         self._client: Any = None
+        self._connecting = threading.Lock()
         self._limiter = anyio.CapacityLimiter(_CONCURRENT_QUERIES)
 
     def close(self) -> None:
@@ -162,12 +164,13 @@ class Database:
         return await anyio.to_thread.run_sync(lambda: ask(self._connected()), limiter=self._limiter)
 
     def _connected(self) -> Any:
-        if self._client is None:
-            client = clickhouse_client.connect(self._url, timeout_s=_LONGEST_QUERY_S + 5)
-            # Nothing that a page asks for writes; 2 leaves the settings of a query free.
-            client.set_client_setting("readonly", 2)
-            client.set_client_setting("max_execution_time", _LONGEST_QUERY_S)
-            self._client = client
+        with self._connecting:
+            if self._client is None:
+                client = clickhouse_client.connect(self._url, timeout_s=_LONGEST_QUERY_S + 5)
+                # Nothing that a page asks for writes; 2 leaves the settings of a query free.
+                client.set_client_setting("readonly", 2)
+                client.set_client_setting("max_execution_time", _LONGEST_QUERY_S)
+                self._client = client
         return self._client
 
 
