@@ -51,12 +51,10 @@ def _say(running: Running, settings: UpSettings) -> None:
     click.echo(f"Data in {settings.home}, database {settings.database}")
     if running.collector is None:
         click.echo(
-            "OTLP goes through a small receiver; put otelcol-contrib on the PATH, or name it by OTELCOL, for more."
+            "OTLP is taken by the small receiver (a collector is used where OTELCOL names one, or one is on the PATH)"
         )
     else:
-        click.echo(f"OTLP goes through {running.collector}")
-    click.echo(
-        f"It is taken at 127.0.0.1:{running.grpc_port} (gRPC) and :{running.http_port} (HTTP). For your agent:\n"
-    )
+        click.echo(f"OTLP is taken by {running.collector}")
+    click.echo(f"Listening at 127.0.0.1:{running.grpc_port} (gRPC) and :{running.http_port} (HTTP). For your agent:\n")
     click.echo("\n".join(f"  {line}" for line in running.lines))
     click.echo("\nCtrl-C stops it all.")

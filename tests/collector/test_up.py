@@ -7,7 +7,7 @@ from tests.e2e.running_up import ANY_PORTS, DEADLINE_S, StartUp, eventually, mes
 
 def test_a_collector_that_is_named_takes_the_spans(otelcol: Path, start_up: StartUp, tmp_path: Path) -> None:
     up = start_up(tmp_path, *ANY_PORTS, OTELCOL=str(otelcol)).until("Ctrl-C")
-    assert f"OTLP goes through {otelcol}" in up.printed
+    assert f"OTLP is taken by {otelcol}" in up.printed
     assert send(up.otlp, "c1") == 200
     eventually(lambda: messages(up.page), 1)
     assert up.stop() == (0, "")

@@ -28,7 +28,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visitor(browser: Browser) -> Iterator[Visitor]:
-    """A tab in light colours; the test fails if the page logged an error."""
+    """A tab in light colours; the test fails if the page logged an error. Ask for it after the page that it visits."""
     opened = Visitor(browser, color_scheme="light")
     yield opened
     opened.context.close()

@@ -174,7 +174,7 @@ def text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def test_hostile_content_stays_text(visitor: Visitor, page_of: str, schema_url: str) -> None:
+def test_hostile_content_stays_text(page_of: str, schema_url: str, visitor: Visitor) -> None:
     now = datetime.now().astimezone()
     rows, rejected = request_to_rows(parse_json(spans_of(now)))
     assert not rejected
@@ -210,7 +210,7 @@ def test_hostile_content_stays_text(visitor: Visitor, page_of: str, schema_url: 
 
 
 def test_an_empty_database_says_what_to_do_and_shows_what_then_comes(
-    visitor: Visitor, page_of: str, schema_url: str
+    page_of: str, schema_url: str, visitor: Visitor
 ) -> None:
     page = visitor.open(f"{page_of}/")
     expect(page.locator("#notice")).to_contain_text("export OTEL_SERVICE_NAME=my-agent")
@@ -223,7 +223,7 @@ def test_an_empty_database_says_what_to_do_and_shows_what_then_comes(
     expect(page.locator("#notice")).to_be_empty()
 
 
-def test_a_hundred_thousand_conversations(visitor: Visitor, page_of: str, schema_url: str) -> None:
+def test_a_hundred_thousand_conversations(page_of: str, schema_url: str, visitor: Visitor) -> None:
     with clickhouse_client.connect(schema_url) as client:
         client.command("""
             INSERT INTO otel_traces (Timestamp, TraceId, SpanId, SpanName, ServiceName, SpanAttributes,
