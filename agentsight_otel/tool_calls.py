@@ -1,5 +1,6 @@
 """One tool call that several instrumentations report counts once."""
 
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,8 +33,8 @@ class ToolCalls:
     """Tells the second and later reports of a tool call from the first.
 
     Two spans of different instrumentation scopes are one call if both are tool calls of the same name in the same
-    conversation, and one ran inside the other. Ours counts if there is one, else the inner one. One scope that calls
-    a tool within itself means two calls.
+    conversation, and overlap in time: one ran inside the other, or both are told of it by the same callbacks. Ours
+    counts if there is one, else the one that ends first. One scope that calls a tool within itself means two calls.
     """
 
     def __init__(self) -> None:
@@ -62,16 +63,17 @@ class ToolCalls:
         ours = scope == TRACER_NAME
         if not ours and _same(inside, name):
             return _overriding(attributes)
-        start_ns, end_ns = span.start_time or 0, span.end_time
+        start_ns = span.start_time or 0
+        end_ns = time.time_ns() if span.end_time is None else span.end_time  # one that is just ending has none yet
         with self._lock:
             calls = self._calls(str(attributes.get(semconv.CONVERSATION_ID, "")), name)
             if not ours:
                 for call in calls:
-                    if scope not in call.scopes and start_ns <= call.start_ns and _within(call.end_ns, end_ns):
+                    if scope not in call.scopes and start_ns <= call.end_ns and call.start_ns <= end_ns:
                         call.scopes.add(scope)
-                        call.start_ns, call.end_ns = start_ns, end_ns or call.end_ns
+                        call.start_ns, call.end_ns = min(start_ns, call.start_ns), max(end_ns, call.end_ns)
                         return _overriding(attributes)
-            calls.append(_Call(start_ns, end_ns or start_ns, {scope}))
+            calls.append(_Call(start_ns, end_ns, {scope}))
             if len(calls) > _MAX_CALLS:
                 del calls[0]
         return {}
@@ -109,8 +111,3 @@ def _same(one: str, other: str) -> bool:
 
 def _folded(name: str) -> str:
     return name.strip().lower()
-
-
-def _within(moment_ns: int, end_ns: int | None) -> bool:
-    """A span that is just ending has no end yet."""
-    return end_ns is None or moment_ns <= end_ns

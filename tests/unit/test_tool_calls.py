@@ -89,6 +89,14 @@ def test_three_reports_of_one_call_are_one_call(spans: Capture) -> None:
     assert counted(spans) == [("agentsight_otel", "search"), ("b", "search")]
 
 
+def test_two_that_hear_of_a_call_by_the_same_callbacks_report_one_call(spans: Capture) -> None:
+    for _ in range(2):
+        first, second = (tracer(name).start_span("run", attributes=OPENINFERENCE) for name in ("a", "b"))
+        first.end()
+        second.end()
+    assert counted(spans) == [("a", "search")] * 2
+
+
 def test_different_calls_stay_different(spans: Capture) -> None:
     with agentsight.tool("search"):
         with agentsight.tool("search"):  # one scope that calls a tool within itself: two calls
