@@ -384,8 +384,9 @@ class ConversationTracker:
 
         Returns:
             ``items``: for each item ``index``, ``type``, ``timestamp``, ``response`` (``conversation_id`` and
-            ``trace_id``) and ``success``; ``summary``: the numbers of ``questions``, ``answers``, ``attachments``,
-            ``actions``, ``buttons`` and ``errors``. Without anything to send they are empty.
+            ``trace_id``, None where every turn has a trace of its own) and ``success``; ``summary``: the numbers of
+            ``questions``, ``answers``, ``attachments``, ``actions``, ``buttons`` and ``errors``. Without anything to
+            send they are empty.
         """
         sent: list[Item] = []
         with guard("sending tracked data"):

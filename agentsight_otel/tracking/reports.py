@@ -8,6 +8,7 @@ from typing import Any
 
 from opentelemetry.trace import format_trace_id
 
+from agentsight_otel import runtime
 from agentsight_otel.tracking.backlog import Item
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -113,7 +114,8 @@ def _free(text: str) -> Any:
 
 def _trace_id(item: Item) -> str | None:
     trace_id = item.conversation.trace_id
-    return None if trace_id is None else format_trace_id(trace_id)
+    per_turn = runtime.current().settings.trace_per == "turn"  # then a conversation is in no single trace
+    return None if trace_id is None or per_turn else format_trace_id(trace_id)
 
 
 def _iso(time_ns: int) -> str:

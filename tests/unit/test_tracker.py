@@ -278,6 +278,13 @@ def test_what_waits_and_what_was_sent_have_the_shapes_of_agentsight_0_0() -> Non
     assert nothing_waits["summary"]["total"] == nothing_sent["summary"]["questions"] == 0
 
 
+def test_with_a_trace_for_each_turn_no_trace_is_named() -> None:
+    with testing.capture(trace_per="turn"):
+        conversation_tracker.get_or_create_conversation("c1")
+        (item,) = conversation_tracker.send_tracked_data()["items"]
+    assert item["response"] == {"conversation_id": "c1", "trace_id": None}
+
+
 def test_token_usage_adds_up_for_each_conversation_until_it_is_sent() -> None:
     with testing.capture():
         conversation_tracker._counts_tokens = False
