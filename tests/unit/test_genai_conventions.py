@@ -2,13 +2,11 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import opentelemetry.semconv._incubating.attributes as incubating
 import pytest
-from opentelemetry import context as otel_context
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 from opentelemetry.semconv._incubating.attributes.error_attributes import ErrorTypeValues
@@ -23,13 +21,6 @@ OURS = ("agentsight.", "traceloop.", "openinference.", "tool.")
 
 COMPLETE = hasattr(gen_ai_attributes, "GEN_AI_USAGE_REASONING_OUTPUT_TOKENS")
 """Older packages of the conventions lack what came later."""
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    token = otel_context.attach(otel_context.Context())
-    yield
-    otel_context.detach(token)
 
 
 def registry() -> set[str]:

@@ -1,21 +1,12 @@
 """The manager of AgentSight 0.0: what it records, what it answers, what it refuses."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from opentelemetry import context as otel_context
 
 import agentsight_otel as agentsight
 from agentsight_otel import ConversationManager, conversation_manager, testing
 from agentsight_otel.enums import Sentiment
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    token = otel_context.attach(otel_context.Context())
-    yield
-    otel_context.detach(token)
 
 
 def recorded(spans: testing.Capture) -> list[tuple[str, dict[str, Any]]]:

@@ -1,11 +1,9 @@
 """docs/migrating.md is held to what it says: its examples run, and what it names exists."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from opentelemetry import context as otel_context
 
 import agentsight_otel
 from agentsight_otel import ConversationManager, ConversationTracker, testing
@@ -14,13 +12,6 @@ from agentsight_otel.tracking import backlog
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "migrating.md").read_text()
 EXAMPLES = [code for code in re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL) if "agentsight_api" not in code]
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    token = otel_context.attach(otel_context.Context())
-    yield
-    otel_context.detach(token)
 
 
 def test_the_examples_record_what_the_guide_says(monkeypatch: pytest.MonkeyPatch) -> None:

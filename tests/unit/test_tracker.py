@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from opentelemetry import context as otel_context
 from opentelemetry.sdk.trace import TracerProvider
 
 import agentsight_otel as agentsight
@@ -20,11 +19,9 @@ from agentsight_otel.tracking.backlog import Backlog
 
 
 @pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    token = otel_context.attach(otel_context.Context())
+def nothing_left_over() -> Iterator[None]:
     yield
     conversation_tracker._backlog.take_all()
-    otel_context.detach(token)
 
 
 def outline(node: dict[str, Any]) -> Any:

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from opentelemetry import context as otel_context
 from opentelemetry.sdk.trace import ReadableSpan
 
 import agentsight_otel as agentsight
@@ -22,11 +21,9 @@ EXCHANGES = 5
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    token = otel_context.attach(otel_context.Context())
     monkeypatch.setattr(conversation_tracker, "_sole", SoleConversation())
     yield
     conversation_tracker._backlog.take_all()
-    otel_context.detach(token)
 
 
 def in_a_new_thread(call: Any, *arguments: Any) -> Any:
