@@ -193,7 +193,7 @@ def test_conversations_are_the_same_in_every_row_and_metric(
     now = datetime.now(timezone.utc)
     # Those without a time of their own would be given another one at each playing.
     timed = [one for one in read(TRANSCRIPTS.read_text().splitlines()).transcripts if beginning_ns(one) is not None]
-    recorded = [*timed, *demo.transcripts(now)[-150:]]
+    recorded = [*timed, *demo.transcripts(now)[-80:]]
     play(recorded, urls["direct"], service_name="agent", environment="production")
 
     direct_init = agentsight.init
