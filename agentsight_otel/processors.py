@@ -15,7 +15,7 @@ from agentsight_otel.lineage import Adopted
 from agentsight_otel.runtime import TRACER_NAME, Host
 from agentsight_otel.sampling import records
 from agentsight_otel.span_edits import EditedSpan
-from agentsight_otel.tool_calls import TOOL_CALLS
+from agentsight_otel.tool_calls import TOOL_CALLS, repetition
 
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
@@ -42,7 +42,7 @@ class IdentityProcessor(_Processor):
 
     Args:
         attached: Whether it stands in a provider of the application that our spans go through. The second report of a
-            tool call is then marked on the span itself, as no delivery of ours may follow.
+            tool call is then marked on the span itself at its start, as no delivery of ours may follow.
     """
 
     def __init__(self, *, attached: bool = False) -> None:
@@ -70,15 +70,8 @@ class IdentityProcessor(_Processor):
                 if place is not None and place.tool:
                     own_context = span.get_span_context()
                     lineage.adopt(span, Adopted(attributes, own_context.trace_id, span.parent, place.tool))
-
-    def _on_ending(self, span: Span) -> None:
-        """Marks the second report of a tool call. OpenTelemetry calls it from 1.31 on, while attributes can be set."""
-        if not self._attached:
-            return
-        with guard("telling tool calls apart"):
-            adopted = lineage.adopted(span.get_span_context())
-            if demotion := TOOL_CALLS.demotion(span, adopted.tool if adopted else ""):
-                span.set_attributes(demotion)
+                    if self._attached:
+                        span.set_attributes(repetition(span.attributes or {}, place.tool))
 
 
 class HostSpanProcessor(_Processor):

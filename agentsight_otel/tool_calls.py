@@ -1,6 +1,5 @@
 """One tool call that several instrumentations report counts once."""
 
-import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,10 +46,10 @@ class ToolCalls:
         self._only_ours = False
 
     def demotion(self, span: ReadableSpan, inside: str) -> Mapping[str, str]:
-        """What to set on an ending span so that it is not counted; empty for one that counts, or is no tool call.
+        """What to set on a finished span so that it is not counted; empty for one that counts, or is no tool call.
 
         Args:
-            span: One that ends.
+            span: A finished one.
             inside: The tool of ours that it ran in; '' for none.
         """
         if self._only_ours:
@@ -61,10 +60,9 @@ class ToolCalls:
             return {}
         scope = span.instrumentation_scope.name if span.instrumentation_scope else ""
         ours = scope == TRACER_NAME
-        if not ours and _same(inside, name):
-            return _overriding(attributes)
-        start_ns = span.start_time or 0
-        end_ns = time.time_ns() if span.end_time is None else span.end_time  # one that is just ending has none yet
+        if not ours and (found := repetition(attributes, inside)):
+            return found
+        start_ns, end_ns = span.start_time or 0, span.end_time or 0
         with self._lock:
             calls = self._calls(str(attributes.get(semconv.CONVERSATION_ID, "")), name)
             if not ours:
@@ -101,12 +99,19 @@ def tool_of(attributes: Mapping[str, Any]) -> str | None:
     return next((str(attributes[key]) for key in keys if attributes.get(key)), "")
 
 
+def repetition(attributes: Mapping[str, Any], inside: str) -> Mapping[str, str]:
+    """What to set on a third party's span so that it is not counted, if it is a call of the tool that it runs in.
+
+    Args:
+        attributes: Of the span.
+        inside: The tool of ours that it runs in; '' for none.
+    """
+    name = tool_of(attributes) if inside else None
+    return _overriding(attributes) if name is not None and _folded(name) == _folded(inside) else {}
+
+
 def _overriding(attributes: Mapping[str, Any]) -> dict[str, str]:
     return {key: value for key, value in _NOT_A_CALL.items() if key == semconv.SPAN_KIND or key in attributes}
-
-
-def _same(one: str, other: str) -> bool:
-    return bool(one) and _folded(one) == _folded(other)
 
 
 def _folded(name: str) -> str:

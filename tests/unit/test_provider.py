@@ -352,3 +352,40 @@ def test_alone_our_provider_is_the_global_one_also_after_shutdown_and_init() -> 
         assert forest(captured.finished) == [["POST /chat", []], ["invoke_agent", [["chat", []]]]]
         assert (captured.named("chat").attributes or {})["gen_ai.conversation.id"] == conversation_id
         agentsight.shutdown()
+
+
+def test_the_threading_instrumentation_carries_conversations_into_threads_of_the_application() -> None:
+    from threading import Thread
+
+    from opentelemetry.instrumentation.threading import ThreadingInstrumentor
+
+    application = Application()
+
+    def work() -> None:
+        with agentsight.tool("t"), application.tracer.start_as_current_span("SELECT"):
+            pass
+
+    ThreadingInstrumentor().instrument()
+    try:
+        with application.tracer.start_as_current_span("POST /chat"), agentsight.conversation("c1"), agentsight.turn():
+            thread = Thread(target=work)
+            thread.start()
+            thread.join()
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(work).result()
+    finally:
+        ThreadingInstrumentor().uninstrument()
+    assert forest(application.theirs) == [["POST /chat", [["SELECT", []], ["SELECT", []]]]]
+    assert forest(application.ours) == [["invoke_agent", [["execute_tool t", [["SELECT", []]]]] * 2]]
+
+
+def test_attached_a_second_report_of_a_tool_call_that_says_so_at_its_start_is_marked() -> None:
+    application = Application(tracer_provider=True)
+    attributes = {"openinference.span.kind": "TOOL", "tool.name": "t", "input.value": "kept"}
+    with agentsight.conversation("c1"), agentsight.turn(), agentsight.tool("t"):
+        with application.tracer.start_as_current_span("run", attributes=attributes):
+            pass
+    found = dict(named(application.theirs, "run").attributes or {})
+    assert found["openinference.span.kind"] == "CHAIN"
+    assert found["agentsight.span.kind"] == "task"
+    assert found["input.value"] == "kept"
