@@ -25,6 +25,7 @@ _CONVERSATION = otel_context.create_key("agentsight-conversation")
 _VISITOR = otel_context.create_key("agentsight-visitor")
 _TURN = otel_context.create_key("agentsight-turn")
 _MODEL_HINT = otel_context.create_key("agentsight-model-hint")
+_SHORT = 200  # characters
 _get_current = _RUNTIME_CONTEXT.get_current
 _metadata_lock = new_lock()  # putting somebody's values into text runs code of theirs
 
@@ -145,7 +146,11 @@ def describe(
         (semconv.DEPLOYMENT_ENVIRONMENT_NAME, environment, None),
         (semconv.GEO_COUNTRY_ISO_CODE, country, str.upper),
     ):
-        if value is not None and (text := to_text(value, limit).strip()):
+        if value is None:
+            continue
+        # As nearly always; to_text() looks after the rest.
+        short = type(value) is str and len(value) < _SHORT and value.isascii()
+        if text := (value if short else to_text(value, limit)).strip():  # type: ignore[attr-defined]
             attributes[key] = fold(text) if fold else text
     document = dict(metadata) if isinstance(metadata, Mapping) else {}
     current = current_conversation()
@@ -210,7 +215,11 @@ def as_turn(turn: Turn) -> dict[str, object]:
 
 def identity_in(context: Context | None) -> Attributes:
     """The attributes that every span started in a context carries: the conversation's, and the turn's id."""
-    conversation, turn = conversation_in(context), turn_in(context)
+    return identity_of(conversation_in(context), turn_in(context))
+
+
+def identity_of(conversation: Conversation, turn: Turn | None) -> Attributes:
+    """The attributes of every span in a conversation and turn; where the former is none, of the turn's own."""
     if turn is not None and not conversation.id:
         conversation = turn.conversation
     if not conversation.recorded:

@@ -20,13 +20,15 @@ _LONGEST_WAIT_S = threading.TIMEOUT_MAX / 2
 class Keeper:
     """Runs tasks that must not run where they come up.
 
+    Attributes:
+        running: Whether it was started, in this process.
+
     Args:
         expire: Ends what is due at a time of the monotonic clock; returns when the next is due, ``inf`` for never.
     """
 
     def __init__(self, expire: Callable[[float], float]) -> None:
         self._expire = expire
-        self._start_lock = threading.Lock()
         self._start_anew()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._start_anew)
@@ -36,11 +38,7 @@ class Keeper:
         self._thread: threading.Thread | None = None
         self._wakes_at = _NEVER
         self._start_lock = threading.Lock()
-
-    @property
-    def running(self) -> bool:
-        """Whether it was started, in this process."""
-        return self._thread is not None
+        self.running = False
 
     def start(self) -> None:
         """Starts the thread, unless it runs; not from a finaliser."""
@@ -52,6 +50,7 @@ class Keeper:
                     target=self._run, args=(self._tasks,), name="agentsight-keeper", daemon=True
                 )
                 self._thread.start()
+                self.running = True
 
     def run(self, task: Callable[[], None]) -> None:
         """Has the thread run a task; may be called from anywhere, finalisers and signal handlers too."""

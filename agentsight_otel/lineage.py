@@ -130,7 +130,7 @@ def adopt(span: Span, adopted: Adopted) -> None:
 
 def adopted(span_context: SpanContext | None) -> Adopted | None:
     """What was noted of a span."""
-    found = None if span_context is None else _adopted.get(_key(span_context))
+    found = None if span_context is None or not _adopted else _adopted.get(_key(span_context))
     return None if found is None else found[0]
 
 

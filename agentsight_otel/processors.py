@@ -140,7 +140,7 @@ class Relay(_Processor):
         """Delivers a span. Never raises."""
         try:
             if self._outsiders or _is_inside(span):
-                adopted = None if _is_ours(span) else lineage.adopted(span.context)
+                adopted = lineage.adopted(span.context)
                 self.deliver(span, adopted.tool if adopted else "")
         except Exception as error:
             swallow("delivering a span", error)

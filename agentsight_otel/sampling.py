@@ -22,8 +22,6 @@ def records(conversation_id: str, ratio: float, trace_id: int | None = None) -> 
         ratio: The share, 0 to 1.
         trace_id: Its trace id, where it is known already.
     """
-    if ratio >= 1:
-        return True
     deciding = identity.trace_id(conversation_id) if trace_id is None else trace_id
     return deciding & TraceIdRatioBased.TRACE_ID_LIMIT < TraceIdRatioBased.get_bound_for_rate(ratio)
 
@@ -53,7 +51,9 @@ class ConversationSampler(Sampler):
         conversation = context.conversation_in(parent_context)
         if not conversation.id:
             return self._others.should_sample(parent_context, trace_id, name, kind, attributes, links)
-        record = conversation.recorded and records(conversation.id, self._ratio, conversation.trace_id)
+        record = conversation.recorded and (
+            self._ratio >= 1 or records(conversation.id, self._ratio, conversation.trace_id)
+        )
         decision = Decision.RECORD_AND_SAMPLE if record else Decision.DROP
         return SamplingResult(decision, attributes if record else None)
 

@@ -80,23 +80,26 @@ class AgentSpan(Scope):
             swallow("starting a span", error)
 
     def _start(self, kind: str, name: str, attributes: Attributes, root: bool, span_id: int) -> Span:
-        active = trace.get_current_span(self.context).get_span_context()
-        turn = None if root else context.turn_in(self.context)
-        above = None if turn is None else lineage.parent_in(self.context, self.conversation.id)
+        around = self.context
+        active = trace.get_current_span(around).get_span_context()
+        turn = context.turn_in(around)
+        above = None if root or turn is None else lineage.parent_in(around, self.conversation.id)
         links: list[Link] = []
-        parent = self.context
+        parent = around
         if above is None:
             if active.is_valid:
                 links.append(Link(active))
-                parent = trace.set_span_in_context(INVALID_SPAN, self.context)
+                parent = trace.set_span_in_context(INVALID_SPAN, around)
         elif above is not active:
-            parent = trace.set_span_in_context(NonRecordingSpan(above), self.context)
-        given: dict[str, Any] = {semconv.SPAN_KIND: kind, **context.identity_in(self.context), **attributes}
+            parent = trace.set_span_in_context(NonRecordingSpan(above), around)
+        given: dict[str, Any] = {
+            semconv.SPAN_KIND: kind,
+            **context.identity_of(self.conversation, turn),
+            **attributes,
+        }
         per_turn = self._runtime.settings.trace_per == "turn"
         token = identity.begin_span(None if per_turn else self.conversation.trace_id, span_id)
         try:
-            if len(name) > MAX_NAME_CHARACTERS:
-                name = name[:MAX_NAME_CHARACTERS]
             return self._runtime.tracer.start_span(name, parent, self.otel_kind, given, links, self._now_ns())
         finally:
             identity.end_span(token)
@@ -127,6 +130,10 @@ class AgentSpan(Scope):
         Args:
             error: What the work ended by.
         """
+        self._finish(error, None)
+
+    def leave_block(self, error: BaseException | None = None) -> None:
+        """The block or call that it began with is over."""
         self._finish(error, None)
 
     def _finish(self, error: BaseException | None, reason: str | None) -> None:

@@ -166,11 +166,11 @@ def run(work: Scope, begin: Callable[[], Awaitable[Any]]) -> Steps:
 
 def generator(work: Scope, inner: Any) -> Generator[Any, Any, Any]:
     """A generator of the items of another, or of an iterator, that ends the work when it ends."""
-    return _generator(work, inner, _Drop(work))
+    # Made now: by the first step the work may be over, and its context gone.
+    return _generator(work, inner, _Step(work), _Drop(work))
 
 
-def _generator(work: Scope, inner: Any, drop: _Drop) -> Generator[Any, Any, Any]:
-    step = _Step(work)
+def _generator(work: Scope, inner: Any, step: _Step, drop: _Drop) -> Generator[Any, Any, Any]:
     advance: Callable[[], Any] = functools.partial(next, inner)
     try:
         while True:
@@ -212,11 +212,10 @@ def _throw(inner: Any, error: BaseException) -> Any:
 
 def async_generator(work: Scope, inner: Any) -> AsyncGenerator[Any, Any]:
     """An async generator of the items of another, or of an async iterator, that ends the work when it ends."""
-    return _async_generator(work, inner, _Drop(work))
+    return _async_generator(work, inner, _Step(work), _Drop(work))
 
 
-async def _async_generator(work: Scope, inner: Any, drop: _Drop) -> AsyncGenerator[Any, Any]:
-    step = _Step(work)
+async def _async_generator(work: Scope, inner: Any, step: _Step, drop: _Drop) -> AsyncGenerator[Any, Any]:
     advance: Callable[[], Awaitable[Any]] = functools.partial(_first_anext, inner)
     try:
         while True:
@@ -270,12 +269,12 @@ def _athrow(inner: Any, error: BaseException) -> Awaitable[Any]:
 
 
 def _coroutine(work: Scope, awaitable: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
-    return _awaiting(work, awaitable, _Drop(work))
+    return _awaiting(work, awaitable, _Step(work), _Drop(work))
 
 
-async def _awaiting(work: Scope, awaitable: Awaitable[Any], drop: _Drop) -> Any:
+async def _awaiting(work: Scope, awaitable: Awaitable[Any], step: _Step, drop: _Drop) -> Any:
     try:
-        value = await run(work, lambda: awaitable)
+        value = await Steps(step, lambda: awaitable)
     except BaseException as error:
         work.finish(error)
         raise

@@ -40,11 +40,12 @@ class Work:
     def __init__(self, helper: str, outcome: str) -> None:
         self.outcome = outcome
         self.messages = helper == "turn"
-        given = {"timeout_s": 0.02} if helper == "turn" and outcome == "timed out" else {}
+        given = {"timeout_s": 0.5} if helper == "turn" and outcome == "timed out" else {}
         self.decorate: Callable[[Any], Any] = getattr(agentsight, helper)("work", **given)
         self.helper = getattr(agentsight, helper)("work", **given)
 
     def begin(self) -> None:
+        self.turn: Any = context.turn_in(None)
         if self.messages:
             agentsight.user_message("question")
         look_up(1)
@@ -55,13 +56,18 @@ class Work:
         if self.messages:
             agentsight.agent_message("answer")
 
+    def until_deadline(self) -> None:
+        until = time.monotonic() + 30
+        while not self.turn.finished and time.monotonic() < until:
+            time.sleep(0.002)
+
     async def wait(self) -> None:
         await asyncio.sleep(60 if self.outcome in ("cancelled", "dropped", "timed out") else 0)
 
     def run(self) -> str:
         self.begin()
         if self.outcome == "timed out":
-            time.sleep(0.05)
+            self.until_deadline()
             return "late"
         self.end()
         return "done"
@@ -86,8 +92,9 @@ class Work:
         yield "b"
 
 
-def consume(stream: Any, outcome: str) -> None:
+def consume(stream: Any, work: Work) -> None:
     """Takes steps outside the conversation, as a server does."""
+    outcome = work.outcome
     assert not context.current_conversation().id
     if outcome in ("ok", "raises"):
         with contextlib.suppress(Failure):
@@ -100,10 +107,11 @@ def consume(stream: Any, outcome: str) -> None:
     if outcome == "closed":
         stream.close()
     elif outcome == "timed out":
-        time.sleep(0.05)
+        work.until_deadline()
 
 
-async def consume_async(stream: Any, outcome: str) -> None:
+async def consume_async(stream: Any, work: Work) -> None:
+    outcome = work.outcome
     assert not context.current_conversation().id
     if outcome in ("ok", "raises"):
         with contextlib.suppress(Failure):
@@ -117,7 +125,7 @@ async def consume_async(stream: Any, outcome: str) -> None:
     if outcome == "closed":
         await steps.aclose()
     elif outcome == "timed out":
-        await asyncio.sleep(0.05)
+        work.until_deadline()
     elif outcome == "cancelled":
         await cancelled(steps.__anext__())
     elif outcome == "dropped":
@@ -162,7 +170,7 @@ def async_block(work: Work) -> None:
         async with work.helper:
             await work.run_async()
 
-    run_async(run, work.outcome)
+    run_async(run, work)
 
 
 def function(work: Work) -> None:
@@ -196,7 +204,9 @@ def callable_object(work: Work) -> None:
     call(work.decorate(Runs()))
 
 
-def run_async(function: Callable[[], Any], outcome: str) -> None:
+def run_async(function: Callable[[], Any], work: Work) -> None:
+    outcome = work.outcome
+
     async def main() -> None:
         with agentsight.conversation("c"):
             coroutine = function()
@@ -207,7 +217,9 @@ def run_async(function: Callable[[], Any], outcome: str) -> None:
                 elif outcome == "dropped":
                     coroutine.send(None)
                 elif outcome == "timed out":
-                    await asyncio.wait([task := asyncio.ensure_future(coroutine)], timeout=0.05)
+                    task = asyncio.ensure_future(coroutine)
+                    await asyncio.sleep(0.01)
+                    work.until_deadline()
                     task.cancel()
                 else:
                     await coroutine
@@ -217,24 +229,24 @@ def run_async(function: Callable[[], Any], outcome: str) -> None:
 
 
 def coroutine(work: Work) -> None:
-    run_async(work.decorate(work.run_async), work.outcome)
+    run_async(work.decorate(work.run_async), work)
 
 
 def returned_coroutine(work: Work) -> None:
-    run_async(work.decorate(lambda: work.run_async()), work.outcome)
+    run_async(work.decorate(lambda: work.run_async()), work)
 
 
 def generator(work: Work) -> None:
-    consume(call(work.decorate(work.chunks)), work.outcome)
+    consume(call(work.decorate(work.chunks)), work)
 
 
 def returned_generator(work: Work) -> None:
-    consume(call(work.decorate(lambda: work.chunks())), work.outcome)
+    consume(call(work.decorate(lambda: work.chunks())), work)
 
 
 def async_generator(work: Work) -> None:
     stream = call(work.decorate(work.async_chunks))
-    asyncio.run(consume_async(stream, work.outcome))
+    asyncio.run(consume_async(stream, work))
 
 
 def future(work: Work) -> None:
@@ -247,14 +259,16 @@ def future(work: Work) -> None:
     elif work.outcome == "cancelled":
         promised.cancel()
     elif work.outcome == "timed out":
-        time.sleep(0.05)
+        work.until_deadline()
 
 
 def task(work: Work) -> None:
     async def main() -> None:
         started = call(work.decorate(lambda: asyncio.ensure_future(work.run_async())))
         if work.outcome in ("cancelled", "timed out"):
-            await asyncio.wait([started], timeout=0.05)
+            await asyncio.sleep(0.01)
+            if work.outcome == "timed out":
+                work.until_deadline()
             started.cancel()
         with contextlib.suppress(Failure, asyncio.CancelledError):
             await started
@@ -264,7 +278,7 @@ def task(work: Work) -> None:
 
 def starlette_response(work: Work) -> None:
     response = call(work.decorate(lambda: StreamingResponse(work.async_chunks())))
-    asyncio.run(consume_async(response.body_iterator, work.outcome))
+    asyncio.run(consume_async(response.body_iterator, work))
 
 
 def flask_response(work: Work) -> None:
@@ -273,7 +287,7 @@ def flask_response(work: Work) -> None:
         assert next(iter(response.response)) == "a"
         response.close()
     else:
-        consume(response.response, work.outcome)
+        consume(response.response, work)
 
 
 def django_response(work: Work) -> None:
@@ -282,12 +296,12 @@ def django_response(work: Work) -> None:
         assert next(iter(response)) == b"a"
         response._resource_closers[-1]()
     else:
-        consume(iter(response), work.outcome)
+        consume(iter(response), work)
 
 
 def django_async_response(work: Work) -> None:
     response = call(work.decorate(lambda: StreamingHttpResponse(work.async_chunks())))
-    asyncio.run(consume_async(response.streaming_content, work.outcome))
+    asyncio.run(consume_async(response.streaming_content, work))
 
 
 ENDS = ["ok", "raises"]

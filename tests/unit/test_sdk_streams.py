@@ -368,3 +368,19 @@ def test_what_a_stream_changes_is_there_in_its_next_step(spans: Capture) -> None
     assert list(answer()) == [1, 2]
     assert {(span.attributes or {})["gen_ai.conversation.id"] for span in spans.finished} == {"found on the way"}
     assert not context.current_conversation().id
+
+
+def test_a_turn_that_is_over_before_its_stream_begins_leaves_it_its_conversation(spans: Capture) -> None:
+    @agentsight.turn
+    def answer() -> Iterator[int]:
+        agentsight.user_message("late")
+        yield 1
+
+    with agentsight.conversation("c"):
+        stream = answer()
+    from agentsight_otel import spans as module
+
+    module.finish_open_turns("deadline")
+    assert list(stream) == [1]
+    assert [(span.attributes or {})["gen_ai.conversation.id"] for span in spans.finished] == ["c", "c"]
+    assert messages(spans) == [[], ["late"]]
