@@ -182,6 +182,12 @@ class Settings:
         "A turn that was handed over to a stream, or kept open, ends when nothing happened in it for so long, in s; "
         "0 = never.",
     )
+    handle_sigterm: bool = _setting(
+        "AGENTSIGHT_HANDLE_SIGTERM",
+        _flag,
+        True,
+        "Send the last spans at SIGTERM, where the application has no handler of its own; it still ends by it.",
+    )
     disabled: bool = _setting("AGENTSIGHT_DISABLED", _flag, False, "Record nothing.", "OTEL_SDK_DISABLED")
     propagate: tuple[str, ...] = _setting(
         "AGENTSIGHT_PROPAGATE",
@@ -217,7 +223,9 @@ class Settings:
             for env in field.metadata["env"]:
                 if environ.get(env, "").strip():
                     values[field.name] = _parsed(field, env, environ[env])
-                    break
+                    # Any of the variables that disable does.
+                    if field.name != "disabled" or values[field.name]:
+                        break
         return cls(**values)
 
 

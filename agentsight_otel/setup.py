@@ -1,6 +1,5 @@
 """init, flush and shutdown."""
 
-import atexit
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -9,7 +8,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.sdk.trace.export import SpanExporter
 
-from agentsight_otel import former, runtime, semconv, spans
+from agentsight_otel import exits, former, runtime, semconv, spans
 from agentsight_otel._guard import guard, say
 from agentsight_otel.config import SettingError, Settings
 from agentsight_otel.delivery import DeliveryProcessor
@@ -19,9 +18,10 @@ from agentsight_otel.integrations import genai
 from agentsight_otel.provider import Pipeline
 from agentsight_otel.runtime import Host
 
-# Reentrant: a signal handler that shuts down may interrupt either of them.
+# Reentrant: a signal handler that shuts down may interrupt any of them.
 _lock = threading.RLock()
 _starting = threading.RLock()
+_stopping = threading.RLock()
 _asked = False
 _before_shutdown: list[Callable[[], object]] = []
 _pipeline: Pipeline | None = None
@@ -29,8 +29,8 @@ _delivery: DeliveryProcessor | None = None
 
 
 def _new_locks_in_child() -> None:
-    global _lock, _starting
-    _lock, _starting = threading.RLock(), threading.RLock()
+    global _lock, _starting, _stopping
+    _lock, _starting, _stopping = threading.RLock(), threading.RLock(), threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -136,7 +136,7 @@ def init(
         runtime.use(_pipeline.runtime(geolocator))
         if settings.instrument:
             genai.instrument(_pipeline.provider if _pipeline.host is Host.NONE else None)
-        atexit.register(shutdown)
+        exits.watch(shutdown, lambda: flush(timeout_s=settings.shutdown_timeout_s), sigterm=settings.handle_sigterm)
         _asked = True
         return True
 
@@ -184,10 +184,10 @@ def shutdown() -> bool:
         True if nothing recorded since ``init()`` was lost.
     """
     global _pipeline, _delivery
-    for action in _before_shutdown:
-        with guard("preparing to shut down"):
-            action()
-    with guard("shutting down"):
+    with _stopping, guard("shutting down"):  # whoever comes second waits for the first
+        for action in _before_shutdown:
+            with guard("preparing to shut down"):
+                action()
         with _lock:
             pipeline, delivery = _pipeline, _delivery
             _pipeline = _delivery = None
@@ -195,8 +195,8 @@ def shutdown() -> bool:
                 return True
             spans.finish_open_turns(semconv.REASON_SHUTDOWN)
             runtime.use(runtime.OFF)
-            atexit.unregister(shutdown)
         pipeline.shutdown()
+        exits.unwatch()
         return delivery is None or delivery.dropped == 0
     return False
 

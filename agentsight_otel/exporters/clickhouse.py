@@ -32,6 +32,7 @@ class RowInserter:
         self._url = url
         self._timeout_s = timeout_s
         self._client: Any = None
+        self._outgrown: Any = None
         self._lock = threading.Lock()
 
     def insert(self, rows: Sequence[Sequence[Any]]) -> None:
@@ -104,6 +105,11 @@ class ClickHouseSpanExporter(SpanExporter):
         """
         self._inserter.insert([span_to_row(span) for span in spans])
         return SpanExportResult.SUCCESS
+
+    def start_anew(self) -> None:
+        """For a forked child: its parent's connection is not its own."""
+        self._client, self._outgrown = None, self._client
+        self._lock = threading.Lock()
 
     def shutdown(self) -> None:
         """Closes the connection, unless an insert is still using it."""

@@ -77,12 +77,18 @@ class OtlpSpanExporter(SpanExporter):
     def __init__(self, *, timeout_s: float = 10.0, max_request_bytes: int = 3_670_016) -> None:
         self._timeout_s = timeout_s
         self._max_request_bytes = max_request_bytes
+        self._kind = self._stock_kind()  # imported now: at exit, where the first span may end, gRPC cannot be
         self._stock: SpanExporter | None = None
         self._outgrown: list[SpanExporter] = []
         self._attempted = False
         self._outcome: Exception | None = None
         for name in _STOCK_LOGGERS:
             logging.getLogger(name).addFilter(_QUIET)
+
+    @staticmethod
+    @abstractmethod
+    def _stock_kind() -> Any:
+        """The class of the stock exporter."""
 
     @abstractmethod
     def _connect(self) -> SpanExporter:
@@ -169,12 +175,16 @@ class _Answered(Exception):
 class OtlpHttpSpanExporter(OtlpSpanExporter):
     """OTLP over HTTP, protobuf."""
 
-    def _connect(self) -> SpanExporter:
+    @staticmethod
+    def _stock_kind() -> Any:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
+        return OTLPSpanExporter
+
+    def _connect(self) -> SpanExporter:
         session = _provided_session()
         session.request = functools.partial(self._request, session.request)
-        return _built(OTLPSpanExporter, timeout=self._timeout_s, session=session)
+        return _built(self._kind, timeout=self._timeout_s, session=session)
 
     def _request(self, request: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         data = kwargs.get("data")
@@ -255,10 +265,14 @@ def _retry_after_s(value: str | None) -> float | None:
 class OtlpGrpcSpanExporter(OtlpSpanExporter):
     """OTLP over gRPC."""
 
-    def _connect(self) -> SpanExporter:
+    @staticmethod
+    def _stock_kind() -> Any:
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
-        stock = _built(OTLPSpanExporter, timeout=max(int(self._timeout_s), 1))
+        return OTLPSpanExporter
+
+    def _connect(self) -> SpanExporter:
+        stock = _built(self._kind, timeout=max(int(self._timeout_s), 1))
         stub = stock._client  # type: ignore[attr-defined]
         stock._client = _Stub(functools.partial(self._request, stub.Export))  # type: ignore[attr-defined]
         return stock

@@ -1,0 +1,92 @@
+"""The last spans: delivered when the process exits, ends as a child of multiprocessing, or is told to terminate."""
+
+import atexit
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from agentsight_otel._guard import guard
+
+_FIRST = 100  # of multiprocessing's finalizers
+
+_shutdown: Callable[[], object] | None = None
+_flush: Callable[[], object] | None = None
+
+
+def watch(shutdown: Callable[[], object], flush: Callable[[], object], *, sigterm: bool) -> None:
+    """Has the last spans delivered however the process ends, short of being killed.
+
+    Args:
+        shutdown: Ends recording; called at exit.
+        flush: Sends what there is; called at SIGTERM where the process is not ours to end.
+        sigterm: Whether to handle SIGTERM, where the application does not (in its main thread) when this is called:
+            the process still ends by that signal, after ``shutdown``. A second one ends it at once. An application's
+            handler that is installed later, and calls ours, has the spans flushed, and decides about the end itself.
+            As process 1 of a container, which SIGTERM does not end by default, it flushes and goes on.
+    """
+    global _shutdown, _flush
+    _shutdown, _flush = shutdown, flush
+    atexit.register(_at_exit)
+    _finish_with_multiprocessing()
+    if sigterm and os.name == "posix" and threading.current_thread() is threading.main_thread():
+        with guard("watching for SIGTERM"):
+            if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+                signal.signal(signal.SIGTERM, _on_sigterm)
+
+
+def unwatch() -> None:
+    """Takes back what ``watch`` did."""
+    global _shutdown, _flush
+    _shutdown = _flush = None
+    atexit.unregister(_at_exit)
+    if threading.current_thread() is threading.main_thread() and os.name == "posix":
+        with guard("leaving SIGTERM"):
+            if signal.getsignal(signal.SIGTERM) is _on_sigterm:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _at_exit(*_: object) -> None:
+    if _shutdown is not None:
+        _shutdown()
+
+
+def _finish_with_multiprocessing() -> None:
+    """A child of multiprocessing ends by ``os._exit``: what is to happen at its exit, its own registry knows."""
+    util: Any = sys.modules.get("multiprocessing.util")
+    if util is not None and sys.modules["multiprocessing"].parent_process() is not None:  # type: ignore[attr-defined]
+        util.Finalize(None, _at_exit, exitpriority=_FIRST)
+
+
+def _in_child() -> None:
+    """After a fork: multiprocessing empties its registry of finalizers, and then calls what is registered here."""
+    util: Any = sys.modules.get("multiprocessing.util")
+    if util is not None and _shutdown is not None:
+        with guard("preparing for a child's exit"):
+            util.register_after_fork(_at_exit, lambda _: util.Finalize(None, _at_exit, exitpriority=_FIRST))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
+
+
+def _on_sigterm(number: int, frame: FrameType | None) -> None:
+    # In a thread of its own: the interrupted code may hold locks that delivery needs, and goes on to release them.
+    ends = signal.getsignal(number) is _on_sigterm and os.getpid() != 1
+    if ends:
+        signal.signal(number, signal.SIG_DFL)
+    with guard("ending at SIGTERM"):
+        threading.Thread(target=_terminate, args=(number, ends), name="agentsight-sigterm").start()
+
+
+def _terminate(number: int, ends: bool) -> None:
+    act = _shutdown if ends else _flush
+    try:
+        if act is not None:
+            act()
+    finally:
+        if ends:
+            os.kill(os.getpid(), number)
