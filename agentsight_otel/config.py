@@ -9,8 +9,24 @@ from typing import Any, Literal
 
 from agentsight_otel import baggage, clickhouse_url
 
-IPPolicy = Literal["full", "truncated", "dropped"]
+IPPolicy = Literal["full", "truncate", "drop"]
 TracePer = Literal["conversation", "turn"]
+
+
+CONTENT_KINDS = (
+    "messages",
+    "tool_arguments",
+    "tool_results",
+    "llm",
+    "attachments",
+    "feedback_comments",
+    "buttons",
+    "metadata",
+)
+"""The kinds of content that ``capture_content`` tells apart."""
+
+MASKS = ("secret", "email", "iban", "card", "phone")
+"""The built-in masks, in the order in which they are applied."""
 
 
 class SettingError(ValueError):
@@ -84,10 +100,56 @@ def _propagated(value: object) -> tuple[str, ...]:
     return names
 
 
-def _existing_file(value: object) -> str:
-    if not isinstance(value, (str, os.PathLike)) or not Path(value).expanduser().is_file():
-        raise ValueError("the path of an existing file")
+def _path(value: object) -> str:
+    if not isinstance(value, (str, os.PathLike)) or not str(value).strip():
+        raise ValueError("a path")
     return str(Path(value).expanduser())
+
+
+def _ip_policy(value: object) -> str:
+    former = {"truncated": "truncate", "dropped": "drop"}
+    text = str(value).strip().lower()
+    return _choice("full", "truncate", "drop")(former.get(text, text))
+
+
+def _names(*known: str, others: Mapping[str, tuple[str, ...]]) -> Callable[[object], tuple[str, ...]]:
+    """Of a list, or a text with commas between; ``others`` are words that stand for several."""
+
+    def parse(value: object) -> tuple[str, ...]:
+        given = value.split(",") if isinstance(value, str) else value
+        names: list[str] = []
+        for name in given if isinstance(given, (list, tuple, set, frozenset)) else [given]:
+            text = str(name).strip().lower()
+            if text not in others and text not in known:
+                raise ValueError(f"{', '.join(others)}, or some of {', '.join(known)}")
+            names += others.get(text, (text,))
+        return tuple(dict.fromkeys(names))
+
+    return parse
+
+
+# What the variable of the GenAI instrumentations says about spans; events in its sense are log records.
+_GENAI_CAPTURE: dict[str, tuple[str, ...]] = {
+    "all": CONTENT_KINDS,
+    "none": (),
+    **dict.fromkeys(("true", "1", "yes", "on", "span_only", "span_and_event"), CONTENT_KINDS),
+    **dict.fromkeys(("false", "0", "no", "off", "no_content", "event_only"), ()),
+}
+
+
+def _masks(value: object) -> tuple[Any, ...]:
+    parse = _names(*MASKS, others={"all": MASKS, "none": ()})
+    given = value if isinstance(value, (list, tuple)) else [value]
+    masks: list[Any] = []
+    for one in given:
+        if callable(one):
+            masks.append(one)
+        else:
+            try:
+                masks += parse(one)
+            except ValueError as error:
+                raise ValueError(f"a callable, {error}") from None
+    return tuple(masks)
 
 
 def _clickhouse_url(value: object) -> str:
@@ -125,13 +187,30 @@ class Settings:
         "Write straight to this ClickHouse, http://user:password@host:port/database, instead of sending OTLP.",
     )
     geoip_database: str | None = _setting(
-        "AGENTSIGHT_GEOIP_DATABASE", _existing_file, None, "A MaxMind city or country database (.mmdb)."
+        "AGENTSIGHT_GEOIP_DB",
+        _path,
+        None,
+        "A MaxMind or DB-IP city or country database (.mmdb); read again when it changes.",
+        "AGENTSIGHT_GEOIP_DATABASE",
     )
     ip_policy: IPPolicy = _setting(
         "AGENTSIGHT_IP_POLICY",
-        _choice("full", "truncated", "dropped"),
-        "truncated",
-        "What is stored of customers' IP addresses: full, truncated (to /24 and /48) or dropped.",
+        _ip_policy,
+        "truncate",
+        "What is stored of customers' IP addresses: full, truncate (to /24 and /48) or drop.",
+    )
+    capture_content: tuple[str, ...] = _setting(
+        "AGENTSIGHT_CAPTURE_CONTENT",
+        _names(*CONTENT_KINDS, others=_GENAI_CAPTURE),
+        CONTENT_KINDS,
+        "The content that is kept: all, none, or some of " + ", ".join(CONTENT_KINDS) + ".",
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
+    )
+    mask: tuple[Any, ...] = _setting(
+        "AGENTSIGHT_MASK",
+        _masks,
+        (),
+        "What is masked before spans leave: all, or some of " + ", ".join(MASKS) + "; as an argument callables too.",
     )
     trace_per: TracePer = _setting(
         "AGENTSIGHT_TRACE_PER",

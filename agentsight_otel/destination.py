@@ -6,6 +6,7 @@ from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter
 
 from agentsight_otel.config import SettingError, Settings
 from agentsight_otel.delivery import DeliveryProcessor
+from agentsight_otel.masking import Mask, Privacy, builtin
 
 _LONGEST_ATTEMPT_S = 60.0
 
@@ -40,7 +41,14 @@ def delivery_for(settings: Settings, exporter: SpanExporter) -> DeliveryProcesso
         max_batch_bytes=settings.max_batch_bytes,
         schedule_delay_s=settings.schedule_delay_s,
         shutdown_timeout_s=settings.shutdown_timeout_s,
+        prepare=Privacy(settings.capture_content, _masks(settings), settings.ip_policy),
     )
+
+
+def _masks(settings: Settings) -> list[Mask]:
+    names = [mask for mask in settings.mask if isinstance(mask, str)]
+    others: list[Mask] = [mask for mask in settings.mask if not isinstance(mask, str)]
+    return [builtin(names), *others] if names else others
 
 
 def _otlp_exporter(settings: Settings) -> SpanExporter:

@@ -57,7 +57,7 @@ def _at_exit(*_: object) -> None:
 def _finish_with_multiprocessing() -> None:
     """A child of multiprocessing ends by ``os._exit``: what is to happen at its exit, its own registry knows."""
     util: Any = sys.modules.get("multiprocessing.util")
-    if util is not None and sys.modules["multiprocessing"].parent_process() is not None:  # type: ignore[attr-defined]
+    if util is not None and sys.modules["multiprocessing"].parent_process() is not None:
         util.Finalize(None, _at_exit, exitpriority=_FIRST)
 
 

@@ -2,6 +2,11 @@
 
 import functools
 import ipaddress
+import os
+import threading
+import time
+import weakref
+from pathlib import Path
 from typing import Any
 
 from agentsight_otel import semconv
@@ -9,6 +14,7 @@ from agentsight_otel._guard import guard, say
 from agentsight_otel.config import IPPolicy
 
 _CACHED_ADDRESSES = 10_000
+_LOOK_AGAIN_S = 5.0
 
 
 def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -22,7 +28,7 @@ def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | 
 
 def apply_policy(address: ipaddress.IPv4Address | ipaddress.IPv6Address, policy: IPPolicy) -> str:
     """What is stored of an address: all of it, its /24 (IPv4) or /48 (IPv6), or ''."""
-    if policy == "dropped":
+    if policy == "drop":
         return ""
     if policy == "full":
         return str(address)
@@ -31,51 +37,87 @@ def apply_policy(address: ipaddress.IPv4Address | ipaddress.IPv6Address, policy:
 
 
 class Geolocator:
-    """Looks addresses up in a MaxMind database.
+    """Looks addresses up in a database file, and reads the file again when it changes.
+
+    What is wrong with the file, now or later, is said in one warning; addresses then have no place. The file is read
+    into memory, so that neither a new one in its place nor one written over it disturbs.
 
     Args:
-        path: A GeoIP2 or GeoLite2 city or country file (.mmdb).
-
-    Raises:
-        ValueError: The file is none.
+        path: A MaxMind or DB-IP city or country file (.mmdb).
     """
 
     def __init__(self, path: str) -> None:
-        from geoip2.database import Reader
-        from maxminddb import InvalidDatabaseError
+        self._path = path
+        self._reader: Any = None
+        self._look_up: Any = None
+        self._seen: tuple[int, int, int] | None = None
+        self._look_again = 0.0
+        self._lock = threading.RLock()
+        self._cached = functools.lru_cache(_CACHED_ADDRESSES)(self._attributes)
+        if hasattr(os, "register_at_fork"):
+            itself = weakref.ref(self)
 
-        try:
-            self._reader = Reader(path)
-        except (InvalidDatabaseError, OSError) as error:
-            raise ValueError(f"geoip_database: {path!r}: expected a MaxMind database: {error}") from None
-        kind = self._reader.metadata().database_type
+            def new_lock_in_child() -> None:
+                if (locator := itself()) is not None:
+                    locator._lock = threading.RLock()
+
+            os.register_at_fork(after_in_child=new_lock_in_child)
+        self._read_if_changed()
+
+    def attributes(self, address: str) -> dict[str, str | float]:
+        """The ``geo.*`` attributes of an address; empty where it has none. Never raises."""
+        with guard("geolocating an address"):
+            if time.monotonic() >= self._look_again:
+                self._read_if_changed()
+            if self._look_up is not None:
+                return self._cached(address)
+        return {}
+
+    def _read_if_changed(self) -> None:
+        with self._lock:
+            self._look_again = time.monotonic() + _LOOK_AGAIN_S
+            try:
+                status = Path(self._path).stat()
+                seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+                if seen == self._seen:
+                    return
+                self._seen = seen
+                self._read()
+            except Exception as error:
+                # What was read before serves on: a file may be half-written when it is looked at.
+                say("geoip_database", f"geoip_database: {self._path!r}: expected a city or country database: {error}")
+
+    def _read(self) -> None:
+        from geoip2.database import Reader
+        from maxminddb import MODE_MEMORY
+
+        reader = Reader(self._path, mode=MODE_MEMORY)
+        kind = reader.metadata().database_type
         if "City" not in kind and "Country" not in kind and "Enterprise" not in kind:
-            raise ValueError(f"geoip_database: {path!r}: expected a city or country database, found {kind}")
-        self._look_up = self._reader.country if "Country" in kind else self._reader.city
-        self.attributes = functools.lru_cache(_CACHED_ADDRESSES)(self._attributes)
+            raise ValueError(f"found {kind}")
+        self._reader = reader
+        self._look_up = reader.country if "Country" in kind else reader.city
+        self._cached.cache_clear()
 
     def _attributes(self, address: str) -> dict[str, str | float]:
-        """The ``geo.*`` attributes of an address; empty where it is not in the database."""
         from geoip2.errors import AddressNotFoundError
 
-        with guard("geolocating an address"):
-            try:
-                found: Any = self._look_up(address)
-            except AddressNotFoundError:
-                return {}
-            country = found.country.iso_code
-            subdivisions = getattr(found, "subdivisions", None)
-            region = subdivisions.most_specific.iso_code if subdivisions else None
-            location = getattr(found, "location", None)
-            attributes = {
-                semconv.GEO_COUNTRY_ISO_CODE: country,
-                semconv.GEO_REGION_ISO_CODE: f"{country}-{region}" if country and region else None,
-                semconv.GEO_LOCALITY_NAME: getattr(getattr(found, "city", None), "name", None),
-                semconv.GEO_LOCATION_LAT: getattr(location, "latitude", None),
-                semconv.GEO_LOCATION_LON: getattr(location, "longitude", None),
-            }
-            return {key: value for key, value in attributes.items() if value is not None}
-        return {}
+        try:
+            found: Any = self._look_up(address)
+        except AddressNotFoundError:
+            return {}
+        country = found.country.iso_code
+        subdivisions = getattr(found, "subdivisions", None)
+        region = subdivisions.most_specific.iso_code if subdivisions else None
+        location = getattr(found, "location", None)
+        attributes = {
+            semconv.GEO_COUNTRY_ISO_CODE: country,
+            semconv.GEO_REGION_ISO_CODE: f"{country}-{region}" if country and region else None,
+            semconv.GEO_LOCALITY_NAME: getattr(getattr(found, "city", None), "name", None),
+            semconv.GEO_LOCATION_LAT: getattr(location, "latitude", None),
+            semconv.GEO_LOCATION_LON: getattr(location, "longitude", None),
+        }
+        return {key: value for key, value in attributes.items() if value is not None}
 
 
 def attributes_of(text: str, policy: IPPolicy, geolocator: Geolocator | None) -> dict[str, str | float]:

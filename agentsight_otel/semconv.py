@@ -316,6 +316,9 @@ CUT_BYTES: Final = "agentsight.cut.bytes"
 CUT_EVENTS: Final = "agentsight.cut.events"
 """int. How many of its last events were left out of a span to fit into one request."""
 
+WITHHELD: Final = "agentsight.withheld"
+"""bool, true where masking failed on a whole span, and only its ids, kind and times are left."""
+
 # -- accepted dialects: what other SDKs call the same things; first non-empty wins, left to right -----------------
 
 CONVERSATION_ID_KEYS: Final = (

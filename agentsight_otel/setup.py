@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 
 from agentsight_otel import exits, former, runtime, semconv, spans
 from agentsight_otel._guard import guard, say
-from agentsight_otel.config import SettingError, Settings
+from agentsight_otel.config import Settings
 from agentsight_otel.delivery import DeliveryProcessor
 from agentsight_otel.destination import delivery_for, exporter_for
 from agentsight_otel.geo import Geolocator
@@ -66,8 +66,8 @@ def init(
         environment: The deployment, production for example. Default: AGENTSIGHT_ENVIRONMENT.
         clickhouse_url: ``http://user:password@host:port/database``. Default: AGENTSIGHT_CLICKHOUSE_URL.
         span_exporter: Any OpenTelemetry span exporter.
-        geoip_database: A MaxMind .mmdb file. Default: AGENTSIGHT_GEOIP_DATABASE, else no geolocation.
-        ip_policy: full, truncated or dropped. Default: AGENTSIGHT_IP_POLICY, else truncated.
+        geoip_database: A MaxMind .mmdb file. Default: AGENTSIGHT_GEOIP_DB, else no geolocation.
+        ip_policy: full, truncate or drop. Default: AGENTSIGHT_IP_POLICY, else truncate.
         trace_per: conversation or turn. Default: AGENTSIGHT_TRACE_PER, else conversation.
         sample_ratio: Share of the conversations recorded, 0 to 1. Default: AGENTSIGHT_SAMPLE_RATIO, else 1.
         resource_attributes: More of them.
@@ -122,10 +122,7 @@ def init(
             exporter = exporter_for(settings)
         geolocator = None
         if settings.geoip_database:
-            try:
-                geolocator = Geolocator(settings.geoip_database)
-            except ValueError as error:
-                raise SettingError(str(error)) from None
+            geolocator = Geolocator(settings.geoip_database)
         delivery = None
         if exporter is not None:
             delivery = delivery_for(settings, exporter)

@@ -90,7 +90,7 @@ def _address(value: Any) -> list[str]:
     address = geo.parse_address(str(value))
     if address is None:
         raise ValueError("an IP address")
-    return sorted({str(value), geo.apply_policy(address, "full"), geo.apply_policy(address, "truncated")})
+    return sorted({str(value), geo.apply_policy(address, "full"), geo.apply_policy(address, "truncate")})
 
 
 _IN_TRACES = "conversation_id IN (SELECT ConversationId FROM otel_traces WHERE IsCounted AND "

@@ -246,5 +246,5 @@ def test_a_wrong_environment_is_said_and_breaks_nothing() -> None:
         "tracker.get_or_create_conversation('c1'); tracker.track_human_message('hi'); tracker.send_tracked_data()\n",
         AGENTSIGHT_IP_POLICY="sometimes",
     )
-    assert "AGENTSIGHT_IP_POLICY: 'sometimes': expected one of full, truncated, dropped" in done.stderr
+    assert "AGENTSIGHT_IP_POLICY: 'sometimes': expected one of full, truncate, drop" in done.stderr
     assert done.stderr.count("failed while starting") == 1

@@ -8,6 +8,7 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 import agentsight_otel as agentsight
+from agentsight_otel import _guard, geo
 from agentsight_otel.testing import capture
 
 CITY = {
@@ -44,7 +45,8 @@ def test_the_full_address_is_located_before_the_policy_applies(tmp_path: Path) -
     }
     assert located("203.0.113.77", geoip_database=path) == {**place, "client.address": "203.0.113.0"}
     assert located("2001:db8::7", geoip_database=path, ip_policy="full") == {**place, "client.address": "2001:db8::7"}
-    assert located("203.0.113.77", geoip_database=path, ip_policy="dropped") == place
+    assert located("203.0.113.77", geoip_database=path, ip_policy="dropped") == place  # as it was called before
+    assert located("203.0.113.77", geoip_database=path, ip_policy="drop") == place
     assert located("192.0.2.1", geoip_database=path) == {"client.address": "192.0.2.0"}
 
 
@@ -56,16 +58,39 @@ def test_a_country_database_gives_the_country(tmp_path: Path) -> None:
     }
 
 
-def test_a_file_that_is_no_such_database_is_a_clear_error(tmp_path: Path) -> None:
+def test_what_is_wrong_with_the_file_is_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "none.mmdb").write_text("nothing")
     other = database(tmp_path / "asn.mmdb", "GeoLite2-ASN", {})
-    for path, said in [
-        (str(tmp_path / "none.mmdb"), "expected a MaxMind database"),
-        (other, "expected a city or country database, found GeoLite2-ASN"),
-    ]:
-        with pytest.raises(agentsight.SettingError, match=said):
-            agentsight.init(geoip_database=path, set_global=False)
-        assert not agentsight.is_enabled()
+    for path in (str(tmp_path / "missing.mmdb"), str(tmp_path / "none.mmdb"), other):
+        monkeypatch.setattr(_guard, "_said", {})
+        caplog.clear()
+        assert located("203.0.113.77", geoip_database=path) == {"client.address": "203.0.113.0"}
+        assert [path in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_a_changed_file_is_read_again_and_a_broken_one_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(geo, "_LOOK_AGAIN_S", 0.0)
+    path = tmp_path / "city.mmdb"
+    locator = geo.Geolocator(str(path))
+    assert locator.attributes("203.0.113.77") == {}
+    database(path, "DBIP-Country-Lite", {"country": {"iso_code": "DE"}})
+    assert locator.attributes("203.0.113.77") == {"geo.country.iso_code": "DE"}
+    path.write_text("cut off")  # in place
+    assert locator.attributes("203.0.113.77") == {"geo.country.iso_code": "DE"}
+    path.unlink()
+    assert locator.attributes("203.0.113.77") == {"geo.country.iso_code": "DE"}
+    Path(database(tmp_path / "new.mmdb", "GeoLite2-City", CITY)).replace(path)
+    assert locator.attributes("203.0.113.77")["geo.locality.name"] == "Athens"
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "127.0.0.1", "fe80::1", "::1"])
+def test_a_private_address_has_no_place(tmp_path: Path, address: str) -> None:
+    path = database(tmp_path / "city.mmdb", "GeoLite2-City", CITY)
+    assert not [key for key in located(address, geoip_database=path) if key.startswith("geo.")]
 
 
 def test_a_country_of_your_own_wins(tmp_path: Path) -> None:

@@ -1,0 +1,275 @@
+"""What leaves the process: content by kind, and masks over every text. Applied in the background, to every span.
+
+The rules are regular expressions without look-around and back-references, so that RE2 (the collector) reads them too,
+and they take linear time; what a pattern alone cannot tell, a checksum decides.
+"""
+
+import functools
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanKind
+
+from agentsight_otel import geo, semconv
+from agentsight_otel._guard import say
+from agentsight_otel.config import IPPolicy
+from agentsight_otel.span_edits import EditedSpan, edited
+
+Mask = Callable[[str, Any], Any]
+"""Gets a key and a value of a span; returns what is stored instead, None for nothing."""
+
+WITHHELD = "[withheld: masking failed]"
+"""Stands where a mask raised an exception."""
+
+
+def _luhn(text: str) -> bool:
+    digits = [int(character) for character in text if character.isdigit()]
+    if not 13 <= len(digits) <= 19 or len(set(digits)) == 1:
+        return False
+    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
+    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+def _iban(text: str) -> bool:
+    compact = re.sub(r"[ -]", "", text).upper()
+    if not 15 <= len(compact) <= 34:
+        return False
+    return int("".join(str(int(character, 36)) for character in compact[4:] + compact[:4])) % 97 == 1
+
+
+def _phone(text: str) -> bool:
+    return 8 <= sum(map(str.isdigit, text)) <= 15
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing to look for.
+
+    Attributes:
+        name: Of the mask it belongs to; what it finds becomes ``[name]``.
+        pattern: In RE2's syntax; where it has a group, the group is replaced.
+        check: What must hold besides.
+    """
+
+    name: str
+    pattern: str
+    check: Callable[[str], bool] | None = None
+
+
+RULES = (
+    Rule("secret", r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[A-Za-z0-9+/=\s\\]{0,20000}"),
+    Rule("secret", r"\beyJ[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,2000}"),
+    Rule("secret", r"\b(?:sk|pk|rk)[-_](?:[a-z]{2,10}[-_]){0,3}[A-Za-z0-9_-]{20,200}"),
+    Rule("secret", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    Rule("secret", r"\b(?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{36,255}\b"),
+    Rule("secret", r"\bgithub_pat_[A-Za-z0-9_]{22,255}\b"),
+    Rule("secret", r"\bglpat-[A-Za-z0-9_-]{20,100}"),
+    Rule("secret", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,250}"),
+    Rule("secret", r"\bAIza[0-9A-Za-z_-]{35}"),
+    Rule("secret", r"(?i)\b(?:bearer|basic)\s{1,5}([A-Za-z0-9._~+/=-]{16,4000})"),
+    Rule(
+        "secret",
+        r"""(?i)\b(?:password|passwd|pwd|secret|api[_-]?key|access[_-]?token|auth[_-]?token|client[_-]?secret)"""
+        r"""["']?\s{0,5}[:=]\s{0,5}["']?([^\s"',;&]{6,200})""",
+    ),
+    Rule("secret", r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{1,100}:([^\s/@]{1,200})@"),
+    Rule("email", r"\b[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}\b"),
+    Rule("iban", r"\b[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?\b", _iban),
+    Rule(
+        "card",
+        r"\b[2-6][0-9]{3}(?:[ -]?[0-9]{4}){2}[ -]?[0-9]{1,7}\b|\b3[47][0-9]{2}[ -]?[0-9]{6}[ -]?[0-9]{5}\b",
+        _luhn,
+    ),
+    Rule(
+        "phone",
+        r"(?:\+|\b00)[1-9][0-9]{0,2}[ .-]?(?:\([0-9]{1,5}\)[ .-]?)?[0-9]{2,5}(?:[ .-]?[0-9]{2,5}){1,4}\b",
+        _phone,
+    ),
+    Rule("phone", r"\([0-9]{3}\) ?[0-9]{3}[-. ][0-9]{4}\b|\b[0-9]{3}[-.][0-9]{3}[-.][0-9]{4}\b", _phone),
+)
+"""The built-in rules, applied in this order."""
+
+_NOT_MASKED = frozenset(
+    {semconv.CONVERSATION_ID, semconv.TURN_ID, semconv.SPAN_KIND, semconv.GEN_AI_OPERATION_NAME, semconv.CLIENT_ADDRESS}
+)
+
+
+def builtin(names: Iterable[str]) -> Mask:
+    """A mask of built-in rules.
+
+    What it finds becomes ``[email]`` and so on. In ``user.id`` the whole value becomes ``[email:1f3a…]``, with a part
+    of its SHA-256, so that customers still count one by one. Ids of conversations and turns stay.
+
+    Args:
+        names: Of ``config.MASKS``.
+    """
+    chosen = frozenset(names)
+    rules = [(rule, re.compile(rule.pattern)) for rule in RULES if rule.name in chosen]
+
+    def masked(text: str) -> str:
+        for rule, pattern in rules:
+            text = pattern.sub(functools.partial(_replaced, rule), text)
+        return text
+
+    def mask(key: str, value: Any) -> Any:
+        if not isinstance(value, str) or key in _NOT_MASKED or len(value) < 6:
+            return value
+        after = masked(value)
+        if key == semconv.USER_ID and after != value:
+            kind = after.partition("[")[2].partition("]")[0]
+            return f"[{kind}:{hashlib.sha256(value.encode('utf-8', 'replace')).hexdigest()[:16]}]"
+        return after
+
+    return mask
+
+
+def _replaced(rule: Rule, found: "re.Match[str]") -> str:
+    whole = found[0]
+    if rule.check is not None and not rule.check(whole):
+        return whole
+    if found.re.groups:
+        start, end = found.span(1)
+        return f"{whole[: start - found.start()]}[{rule.name}]{whole[end - found.start() :]}"
+    return f"[{rule.name}]"
+
+
+# -- content by kind ------------------------------------------------------------------------------------------------
+
+CONTENT_KEYS: dict[str, tuple[str, ...]] = {
+    "messages": (semconv.MESSAGE_CONTENT, semconv.MESSAGE_METADATA),
+    "tool_arguments": (semconv.GEN_AI_TOOL_CALL_ARGUMENTS,),
+    "tool_results": (semconv.GEN_AI_TOOL_CALL_RESULT,),
+    "llm": (
+        "gen_ai.input.messages",
+        "gen_ai.output.messages",
+        "gen_ai.system_instructions",
+        "gen_ai.tool.definitions",
+        "gen_ai.prompt*",
+        "gen_ai.completion*",
+        "gen_ai.event.content",
+        "llm.input_messages*",
+        "llm.output_messages*",
+        "llm.prompts*",
+        "llm.completions*",
+        "input.value",
+        "output.value",
+        "traceloop.entity.input",
+        "traceloop.entity.output",
+    ),
+    "attachments": (semconv.ATTACHMENT_FILES,),
+    "feedback_comments": (semconv.FEEDBACK_COMMENT,),
+    "buttons": (semconv.BUTTON_LABEL, semconv.BUTTON_VALUE),
+    "metadata": (semconv.CONVERSATION_METADATA, semconv.METADATA),
+}
+"""The kinds of content, and the attributes that hold it; ``*``: and whatever begins so."""
+
+_TOOL_ENTITIES = frozenset({"input.value", "output.value", "traceloop.entity.input", "traceloop.entity.output"})
+
+
+def _matcher(withheld: Iterable[str]) -> Callable[[str], bool]:
+    keys = [key for kind in withheld for key in CONTENT_KEYS[kind]]
+    exact = frozenset(key for key in keys if not key.endswith("*"))
+    prefixes = tuple(key[:-1] for key in keys if key.endswith("*"))
+    return lambda key: key in exact or key.startswith(prefixes)
+
+
+class Privacy:
+    """What is done to each span before it leaves; never raises, and on a failure withholds rather than sends.
+
+    Args:
+        captured: The kinds of content that are kept, of ``CONTENT_KEYS``.
+        masks: Applied in their order to every value, and to names and status texts.
+        ip_policy: Applied to ``client.address`` and its like on spans of other instrumentations.
+    """
+
+    def __init__(self, captured: Iterable[str], masks: Iterable[Mask], ip_policy: IPPolicy) -> None:
+        withheld = frozenset(CONTENT_KEYS) - frozenset(captured)
+        # A tool's arguments and results under other SDKs' names are not told from a model's.
+        if withheld & {"tool_arguments", "tool_results"}:
+            withheld_keys = _matcher(withheld)
+            self._withheld: Callable[[str], bool] | None = lambda key: withheld_keys(key) or key in _TOOL_ENTITIES
+        else:
+            self._withheld = _matcher(withheld) if withheld else None
+        self._masks = tuple(masks)
+        self._ip_policy = ip_policy
+
+    def __call__(self, span: ReadableSpan) -> ReadableSpan:
+        """The span as it may leave."""
+        try:
+            span = self._with_ip_policy(span)
+            if self._withheld is None and not self._masks:
+                return span
+            return _without_nothing(edited(span, self._changed))
+        except BaseException as error:
+            say("masking", "masking a span failed; it leaves without its contents", error=error)
+            return _skeleton(span)
+
+    def _changed(self, key: str, value: Any) -> Any:
+        if self._withheld is not None and self._withheld(key):
+            return None
+        if isinstance(value, (list, tuple)):
+            return tuple(one for one in (self._masked(key, item) for item in value) if one is not None)
+        return self._masked(key, value)
+
+    def _masked(self, key: str, value: Any) -> Any:
+        for mask in self._masks:
+            try:
+                value = mask(key, value)
+            except BaseException as error:
+                say("mask", f"a mask failed on {key}; the value is withheld", error=error)
+                return WITHHELD
+            if value is None:
+                return None
+            if not isinstance(value, (str, bool, int, float, bytes)):
+                say("mask", f"a mask returned {type(value).__name__} for {key}; the value is withheld")
+                return WITHHELD
+        return value
+
+    def _with_ip_policy(self, span: ReadableSpan) -> ReadableSpan:
+        attributes = span.attributes or {}
+        keys = [*semconv.CLIENT_ADDRESS_KEYS]
+        if span.kind is SpanKind.SERVER:
+            keys += _PEER_KEYS
+        found = [key for key in keys if key in attributes]
+        if not found or self._ip_policy == "full":
+            return span
+        changed = dict(attributes)
+        for key in found:
+            address = geo.parse_address(str(changed[key]))
+            stored = geo.apply_policy(address, self._ip_policy) if address is not None else ""
+            if stored:
+                changed[key] = stored
+            else:
+                del changed[key]
+        return EditedSpan(span, attributes=changed)
+
+
+_PEER_KEYS = ("http.client_ip", "net.peer.ip", "net.sock.peer.addr", "network.peer.address")
+
+
+def _without_nothing(span: EditedSpan) -> ReadableSpan:
+    """A span without the values that are None."""
+    return EditedSpan(
+        span,
+        name=span.name or "[withheld]",
+        attributes=_kept(span.attributes),
+        events=[
+            type(event)(event.name or "[withheld]", _kept(event.attributes), event.timestamp) for event in span.events
+        ],
+        links=[type(link)(link.context, _kept(link.attributes)) for link in span.links],
+    )
+
+
+def _kept(attributes: Any) -> dict[str, Any]:
+    return {key: value for key, value in (attributes or {}).items() if value is not None}
+
+
+def _skeleton(span: ReadableSpan) -> ReadableSpan:
+    known = {
+        key: value for key, value in (span.attributes or {}).items() if key in _NOT_MASKED - {semconv.CLIENT_ADDRESS}
+    }
+    return EditedSpan(span, name=WITHHELD, attributes={**known, semconv.WITHHELD: True}, events=(), links=())
