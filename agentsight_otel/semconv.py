@@ -366,3 +366,22 @@ SPAN_ENVIRONMENT_KEYS: Final = (DEPLOYMENT_ENVIRONMENT_NAME, "agentsight.convers
 
 RESOURCE_ENVIRONMENT_KEYS: Final = (DEPLOYMENT_ENVIRONMENT_NAME, "deployment.environment")
 """Where an environment may stand on a resource."""
+
+LLM_CONTENT_KEYS: Final = (
+    "gen_ai.input.messages",
+    "gen_ai.output.messages",
+    "gen_ai.system_instructions",
+    "gen_ai.tool.definitions",
+    "gen_ai.prompt*",
+    "gen_ai.completion*",
+    "gen_ai.event.content",
+    "llm.input_messages*",
+    "llm.output_messages*",
+    "llm.prompts*",
+    "llm.completions*",
+    "input.value",
+    "output.value",
+    "traceloop.entity.input",
+    "traceloop.entity.output",
+)
+"""Where the words of model calls may stand; ``*``: and whatever begins so."""
