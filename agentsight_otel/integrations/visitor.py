@@ -38,16 +38,25 @@ class Request:
     peer: str
 
 
-class Visitors:
-    """Makes a conversation's context from a request.
+class ConversationMiddleware:
+    """Handles each request in its conversation, streamed answers included.
+
+    The device comes from the User-Agent (``pip install 'agentsight-otel[web]'``), the language from Accept-Language,
+    the address from the connection or the proxies. What the application itself says of a conversation wins. Emits no
+    span.
 
     Args:
-        conversation_id: Where the conversation's id stands.
+        app: The application.
+        conversation_id: The name of a header with the conversation's id; or a callable of the ASGI scope or WSGI
+            environ that returns the id, or a mapping of the arguments of ``conversation()`` which then win over the
+            headers, or None for a request that is no chat. Default: the application makes the conversation current
+            itself, and it takes what the request tells.
         source: web, whatsapp, …
         trusted_proxies: How many proxies of your own stand before the application, each of which adds the address that
-            it was called from.
+            it was called from. 0: the address is the peer's, and forwarding headers are not believed.
         forwarded_header: The header they add it to: ``x-forwarded-for``, or ``forwarded`` (RFC 7239).
-        accept_baggage: Believe the conversation that the caller says by W3C baggage.
+        accept_baggage: Believe the conversation that the caller says by W3C baggage, where ``conversation_id`` finds
+            none. Only behind a gateway that removes the header from what comes from outside.
 
     Raises:
         SettingError: A value is wrong.
@@ -55,11 +64,13 @@ class Visitors:
 
     def __init__(
         self,
-        conversation_id: Identify,
-        source: str | None,
-        trusted_proxies: int,
-        forwarded_header: str,
-        accept_baggage: bool,
+        app: Any,
+        *,
+        conversation_id: Identify = None,
+        source: str | None = None,
+        trusted_proxies: int = 0,
+        forwarded_header: str = "x-forwarded-for",
+        accept_baggage: bool = False,
     ) -> None:
         if isinstance(trusted_proxies, bool) or not isinstance(trusted_proxies, int) or trusted_proxies < 0:
             raise SettingError(f"trusted_proxies: {trusted_proxies!r}: expected a whole number, 0 or more")
@@ -67,13 +78,14 @@ class Visitors:
             raise SettingError(f"forwarded_header: {forwarded_header!r}: expected x-forwarded-for or forwarded")
         if conversation_id is not None and not isinstance(conversation_id, str) and not callable(conversation_id):
             raise SettingError(f"conversation_id: {conversation_id!r}: expected a header's name or a callable")
+        self.app = app
         self._conversation_id = conversation_id
         self._source = source
         self._trusted_proxies = trusted_proxies
         self._accept_baggage = accept_baggage
         self._header = str(forwarded_header).lower()
 
-    def scope_of(self, request: Request) -> Scope | None:
+    def _scope_of(self, request: Request) -> Scope | None:
         """The context to handle a request in; None to handle it as if we were not there. Never raises."""
         with guard("reading a request"):
             ours = runtime.current()
