@@ -168,17 +168,22 @@ def test_a_choice_of_devices_is_a_list_of_values_whatever_they_are(grafana: Graf
 TEXTS = ("conversation", "it's", "\\", "' OR ''='", "\\' OR 1=1 --", "100%", "{x:String}", '`"', "é😀", "&var-search=x")
 
 
-@pytest.mark.parametrize("text", TEXTS)
-@pytest.mark.parametrize("uid", ["agentsight-conversations", "agentsight-conversation", "agentsight-overview"])
-def test_whatever_is_typed_or_put_into_the_address_is_a_text(grafana: GrafanaUser, uid: str, text: str) -> None:
-    names = {"agentsight-conversations": ["search", "show"], "agentsight-conversation": ["conversation", "trace"]}
-    for name in names.get(uid, ["peak_hours_of"]):
-        chosen = {name: text}
-        expected = grafana.ask(viewer(uid, **chosen).expand(f"SELECT {_text_of(uid, name)} AS typed")).values("typed")
-        assert expected == [text]
-        for one in DASHBOARDS[uid]["panels"]:
-            if one["type"] != "row" and f"${{{name}:" in sql_of(one):
-                grafana.ask(viewer(uid, **chosen).expand(sql_of(one)))
+TYPED = [
+    (uid, variable["name"])
+    for uid, dashboard in DASHBOARDS.items()
+    for variable in dashboard["templating"]["list"]
+    if variable["type"] == "textbox" or variable["name"] in ("show", "peak_hours_of")
+]
+
+
+@pytest.mark.parametrize(("uid", "name"), TYPED)
+def test_whatever_is_typed_or_put_into_the_address_is_a_text(grafana: GrafanaUser, uid: str, name: str) -> None:
+    for text in TEXTS:
+        asked = viewer(uid, **{name: text}).expand(f"SELECT {_text_of(uid, name)} AS typed")
+        assert grafana.ask(asked).values("typed") == [text]
+    for one in DASHBOARDS[uid]["panels"]:
+        if one["type"] != "row" and f"${{{name}:" in sql_of(one):
+            grafana.ask(viewer(uid, **{name: "\\' OR 1=1 -- `\" {x:String} 100% é"}).expand(sql_of(one)))
 
 
 def _text_of(uid: str, name: str) -> str:
