@@ -20,6 +20,8 @@ def test_a_wheel_installed_elsewhere_applies_the_schema(tmp_path: Path, empty_ur
         for file in (ROOT / folder).rglob("*"):
             if file.is_file():
                 assert f"agentsight_otel/bundled/{file.relative_to(ROOT)}" in names
+    for file in (ROOT / "agentsight_otel" / "local" / "static").rglob("*.*"):
+        assert str(file.relative_to(ROOT)) in names
     assert {"agentsight_otel/py.typed", "agentsight_otel/local/demo_scripts.json"} <= names
     assert not [name for name in names if name.startswith(("tests", "benchmarks"))]
 

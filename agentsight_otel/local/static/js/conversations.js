@@ -1,11 +1,10 @@
 // The list of conversations behind a figure.
 
 import { announce, h, put } from "./dom.js";
-import { channel, count, country, language, plural, seconds, shortMoment, word } from "./format.js";
+import { WEEKDAYS, channel, count, country, hourSpan, language, plural, seconds, shortMoment, word } from "./format.js";
 import { setFacets } from "./controls.js";
 import { exports } from "./overview.js";
 import { changed, get, go, link, params, query, settings, zone } from "./state.js";
-import { WEEKDAYS, hourSpan } from "./format.js";
 
 const ABOUT = { started: "that started in the window", messages: "with messages in the window", visits: "first seen in the window", escalated: "handed to a human", identified: "with a known customer", timed: "with a duration" };
 const ORDERS = { newest: "Newest first", oldest: "Oldest first", longest: "Longest first", messages: "Most messages first" };
