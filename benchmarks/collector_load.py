@@ -12,6 +12,7 @@ memory of each process, the number of parts, the size of what is stored, and whe
 import argparse
 import hashlib
 import itertools
+import logging
 import os
 import tempfile
 import threading
@@ -254,6 +255,7 @@ def main(arguments: list[str] | None = None) -> list[Result]:
     parser.add_argument("--overlay", type=Path, help="a collector config to lay over local.yaml")
     parser.add_argument("--only", choices=("stock", "ours"), help="only one of the two")
     options = parser.parse_args(arguments)
+    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)  # its word on every attempt during the outage
     results = []
     with tempfile.TemporaryDirectory() as temporary:
         for name, title in (("stock", "stock schema, no views"), ("ours", "this schema, all materialised views")):
