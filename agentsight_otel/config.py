@@ -261,6 +261,12 @@ class Settings:
         "A turn that was handed over to a stream, or kept open, ends when nothing happened in it for so long, in s; "
         "0 = never.",
     )
+    spool_dir: str | None = _setting(
+        "AGENTSIGHT_SPOOL_DIR", _path, None, "A folder for spans undelivered at exit; the next start sends them."
+    )
+    spool_max_bytes: int = _setting(
+        "AGENTSIGHT_SPOOL_MAX_BYTES", _whole(65_536, 1_099_511_627_776), 268_435_456, "The most bytes in that folder."
+    )
     handle_sigterm: bool = _setting(
         "AGENTSIGHT_HANDLE_SIGTERM",
         _flag,

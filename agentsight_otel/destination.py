@@ -1,6 +1,7 @@
 """Where the spans go: the exporter that the settings and the standard variables ask for, and delivery to it."""
 
 import os
+from pathlib import Path
 
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter
 
@@ -33,7 +34,16 @@ def exporter_for(settings: Settings) -> SpanExporter | None:
 
 def delivery_for(settings: Settings, exporter: SpanExporter) -> DeliveryProcessor:
     """Delivery to an exporter, within the bounds of the settings."""
-    return DeliveryProcessor(
+    spool = None
+    if settings.spool_dir:
+        from agentsight_otel import spool as spools
+
+        if not spools.SUPPORTED:
+            raise SettingError(f"spool_dir: {settings.spool_dir!r}: this system lacks the file locks that it needs")
+        spool = spools.Spool(
+            Path(settings.spool_dir), max_bytes=settings.spool_max_bytes, max_file_bytes=settings.max_batch_bytes
+        )
+    delivery = DeliveryProcessor(
         exporter,
         max_queue_spans=settings.max_queue_spans,
         max_queue_bytes=settings.max_queue_bytes,
@@ -42,7 +52,11 @@ def delivery_for(settings: Settings, exporter: SpanExporter) -> DeliveryProcesso
         schedule_delay_s=settings.schedule_delay_s,
         shutdown_timeout_s=settings.shutdown_timeout_s,
         prepare=Privacy(settings.capture_content, _masks(settings), settings.ip_policy),
+        backlog=spool,
     )
+    if spool is not None and spool.has_files():
+        delivery.send_backlog()
+    return delivery
 
 
 def _masks(settings: Settings) -> list[Mask]:

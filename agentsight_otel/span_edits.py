@@ -27,6 +27,7 @@ class EditedSpan(ReadableSpan):
         context: Of the span; its parent is then replaced too.
         parent: Of the span, where there is a ``context``; None makes it a root.
         resource: Of the span.
+        dropped: Attributes, events and links that its limits cost. Default: the original's.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class EditedSpan(ReadableSpan):
         events: Iterable[Event] | None = None,
         links: Iterable[Link] | None = None,
         status: Status | None = None,
+        dropped: tuple[int, int, int] | None = None,
         context: SpanContext | None = None,
         parent: SpanContext | None = None,
         resource: Resource | None = None,
@@ -56,7 +58,7 @@ class EditedSpan(ReadableSpan):
             end_time=span.end_time,
             instrumentation_scope=span.instrumentation_scope,
         )
-        self._dropped = (span.dropped_attributes, span.dropped_events, span.dropped_links)
+        self._dropped = dropped or (span.dropped_attributes, span.dropped_events, span.dropped_links)
 
     @property
     def dropped_attributes(self) -> int:

@@ -1,0 +1,108 @@
+"""What could not be delivered by exit waits on disk, and the next process delivers it, once."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+
+from agentsight_otel import _guard
+from agentsight_otel.otlp_codec import decode_spans, encode_spans
+from agentsight_otel.spool import Spool
+from benchmarks.faulty_receiver import faulty_receiver
+
+PROGRAM = """
+import sys, time
+import agentsight_otel as agentsight
+
+agentsight.init(set_global=False)
+with agentsight.conversation("c1", customer_id="ann@example.com"):
+    for _ in range(int(sys.argv[1])):
+        with agentsight.tool("work", arguments={"to": "ann@example.com"}):
+            pass
+if sys.argv[2:] == ["sleep"]:
+    print("ready", flush=True)
+    time.sleep(600)
+"""
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_the_next_start_delivers_what_is_left(protocol: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = tmp_path / "spool"
+    monkeypatch.setenv("AGENTSIGHT_SPOOL_DIR", str(spool))
+    monkeypatch.setenv("AGENTSIGHT_MASK", "email")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+    with faulty_receiver(protocol, tmp_path, "absent") as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint)
+        commands = [[sys.executable, "-c", PROGRAM, "20"]] * 3
+        began = time.monotonic()
+        running = [subprocess.Popen(command) for command in commands]
+        assert [process.wait(60) for process in running] == [0, 0, 0]
+        assert time.monotonic() - began < 14  # it does not wait for a receiver that is away
+        sleeper = subprocess.Popen([*commands[0], "sleep"], stdout=subprocess.PIPE, text=True)
+        assert sleeper.stdout is not None and sleeper.stdout.readline() == "ready\n"
+        sleeper.terminate()
+        sleeper.wait(60)
+        sleeper.stdout.close()
+        files = sorted(spool.glob("*.otlp"))
+        assert len(files) == 4
+        assert b"example.com" not in b"".join(file.read_bytes() for file in files)
+        assert {spool.stat().st_mode & 0o777, files[0].stat().st_mode & 0o777} == {0o700, 0o600}
+        receiver.become("ok")
+        running = [subprocess.Popen([*commands[0], "sleep"], stdout=subprocess.DEVNULL) for _ in range(2)]
+        until(lambda: len(receiver.received()) >= 120)
+        for process in running:
+            process.terminate()
+            process.wait(60)
+        assert len(set(receiver.received())) == len(receiver.received()) == 120
+        assert list(spool.glob("*.otlp")) == []
+
+
+def spans_of(count: int) -> list[object]:
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("scope", "1")
+    spans = []
+    for number in range(count):
+        span = tracer.start_span(f"span {number}", attributes={"text": "x" * 1_000, "list": ["a", "b"], "n": 1.5})
+        span.add_event("event", {"k": True})
+        span.end()
+        spans.append(span)
+    return spans
+
+
+def test_the_bytes_survive_decoding() -> None:
+    encoded = encode_spans(spans_of(3))  # type: ignore[arg-type]
+    assert encode_spans(decode_spans(encoded)) == encoded
+
+
+def test_the_folder_is_bounded_and_a_broken_file_is_set_aside(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_guard, "_said", {})
+    spool = Spool(tmp_path, max_bytes=100_000, max_file_bytes=20_000)
+    assert 60 <= spool.keep(spans_of(200)) < 100  # type: ignore[arg-type]
+    files = sorted(tmp_path.glob("*.otlp"))
+    assert sum(file.stat().st_size for file in files) <= 100_000
+    files[0].write_bytes(files[0].read_bytes()[:-10])
+    first = spool.take()
+    assert first is not None and first.spans
+    assert [path.name for path in tmp_path.glob("*.broken")] == [files[0].with_suffix(".broken").name]
+    assert sum("set aside" in record.getMessage() for record in caplog.records) == 1
+    assert len(Spool(tmp_path, max_bytes=1, max_file_bytes=1)._files(".otlp")) == len(files) - 1
+    first.done(len(first.spans))
+    assert len(list(tmp_path.glob("*.otlp"))) == len(files) - 2
+
+
+def test_a_folder_that_cannot_be_used_costs_the_spans_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError):
+        Spool(tmp_path / "file", max_bytes=100_000, max_file_bytes=20_000).keep(spans_of(1))  # type: ignore[arg-type]
