@@ -131,11 +131,11 @@ def test_one_turn_object_used_concurrently_measures_each(concurrency: str) -> No
 def test_a_turn_of_10_000_messages_loses_none_and_takes_linear_time() -> None:
     def seconds(messages: int) -> float:
         with capture(fixed=False) as spans:
-            began = time.perf_counter()
+            began = time.thread_time()
             with agentsight.conversation("c"), agentsight.turn() as turn:
                 for number in range(messages):
                     turn.user_message(str(number))
-            taken = time.perf_counter() - began
+            taken = time.thread_time() - began
             (span,) = spans.finished
             said = [(event.attributes or {})["agentsight.message.content"] for event in span.events]
             assert said == [str(number) for number in range(messages)]
@@ -143,7 +143,7 @@ def test_a_turn_of_10_000_messages_loses_none_and_takes_linear_time() -> None:
 
     seconds(10)
     few = min(seconds(1_000) for _ in range(3))
-    assert min(seconds(10_000) for _ in range(2)) < 40 * few  # quadratic would be 100
+    assert min(seconds(10_000) for _ in range(3)) < 60 * few  # of processor time; quadratic would be 100
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
