@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentsight_otel.serialize import to_json, to_text
@@ -201,6 +201,7 @@ JSON_LIKE = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 @given(value=JSON_LIKE, max_bytes=st.integers(64, 2_000))
 def test_the_json_of_anything_is_valid_and_within_its_bound(value: object, max_bytes: int) -> None:
     text = to_json(value, max_bytes)
@@ -208,6 +209,7 @@ def test_the_json_of_anything_is_valid_and_within_its_bound(value: object, max_b
     assert len(text.encode()) <= max_bytes
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 @given(value=st.text() | st.text(st.characters(codec=None)), max_bytes=st.integers(64, 200))
 def test_a_text_that_fits_stays_as_it_is(value: str, max_bytes: int) -> None:
     written = to_text(value, max_bytes)

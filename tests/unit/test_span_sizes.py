@@ -1,6 +1,6 @@
 """A span's size on the wire is never underestimated, and a cut span fits and says what it lost."""
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
@@ -45,11 +45,13 @@ def encoded_bytes(*spans: ReadableSpan) -> int:
     return int(encode_spans(spans).ByteSize())
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 @given(spans=st.lists(SPANS, min_size=1, max_size=5))
 def test_the_estimate_is_an_upper_bound(spans: list[ReadableSpan]) -> None:
     assert encoded_bytes(*spans) <= sum(map(wire_bytes, spans)) + resource_wire_bytes(RESOURCE)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 @given(span=SPANS, max_bytes=st.integers(1_000, 5_000))
 def test_a_cut_span_fits(span: ReadableSpan, max_bytes: int) -> None:
     links_and_name = wire_bytes(ReadableSpan(span.name, CONTEXT, links=span.links, status=span.status))
