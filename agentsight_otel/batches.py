@@ -1,6 +1,7 @@
 """What delivery works with: batches on their way, the backlog, and the reasons why spans are lost."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -24,6 +25,25 @@ REASONS = {
     ALREADY_SHUTDOWN: "ended after shutdown()",
 }
 """What each of these says to people."""
+
+
+@dataclass
+class Counts:
+    """What has become of the spans so far.
+
+    Attributes:
+        submitted: Handed to the exporter, at least once.
+        exported: Taken by the backend.
+        recovered: The same, of an earlier process, out of the backlog.
+        kept: Gone into the backlog at shutdown.
+        dropped: Lost, by reason.
+    """
+
+    submitted: int = 0
+    exported: int = 0
+    recovered: int = 0
+    kept: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
 
 
 class Ticket(Protocol):

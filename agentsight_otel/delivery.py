@@ -5,7 +5,7 @@ import random
 import threading
 import time
 import weakref
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 
 from opentelemetry import context as otel_context
@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentsight_otel import context
 from agentsight_otel._guard import guard, say
-from agentsight_otel.batches import ALREADY_SHUTDOWN, QUEUE_FULL, REASONS, REFUSED, UNSENT, Backlog, Batch
+from agentsight_otel.batches import ALREADY_SHUTDOWN, QUEUE_FULL, REASONS, REFUSED, UNSENT, Backlog, Batch, Counts
 from agentsight_otel.export_errors import (
     DoubtfulExportError,
     PartlyRefusedError,
@@ -105,10 +105,7 @@ class DeliveryProcessor(SpanProcessor):
         self._queued_spans = 0  # waiting and being sent
         self._queued_bytes = 0
         self._accepted = 0
-        self._exported = 0
-        self._recovered = 0
-        self._kept = 0
-        self._dropped: Counter[str] = Counter()
+        self._counts = Counts()
         self._dropped_told = 0  # to callers of flush
         self._flush_until = 0  # everything accepted up to here is wanted now
         self._deadline: float | None = None  # of the shutdown
@@ -124,6 +121,16 @@ class DeliveryProcessor(SpanProcessor):
             anew()
 
     @property
+    def counts(self) -> Counts:
+        """What has become of the spans so far, counted on in place; another one in a forked child."""
+        return self._counts
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``shutdown`` was called."""
+        return self._closed
+
+    @property
     def accepted(self) -> int:
         """Spans that were queued, ever."""
         return self._accepted
@@ -131,27 +138,27 @@ class DeliveryProcessor(SpanProcessor):
     @property
     def exported(self) -> int:
         """Spans that the exporter took."""
-        return self._exported
+        return self._counts.exported
 
     @property
     def recovered(self) -> int:
         """Spans of an earlier process, out of the backlog, that the exporter took."""
-        return self._recovered
+        return self._counts.recovered
 
     @property
     def kept(self) -> int:
         """Spans that went into the backlog at shutdown."""
-        return self._kept
+        return self._counts.kept
 
     @property
     def dropped(self) -> int:
         """Spans lost, for any reason."""
-        return sum(self._dropped.values())
+        return sum(self._counts.dropped.values())
 
     @property
     def dropped_by_reason(self) -> dict[str, int]:
         """Spans lost: ``QUEUE_FULL``, ``REFUSED``, ``UNSENT``, ``ALREADY_SHUTDOWN``."""
-        return dict(self._dropped)
+        return dict(self._counts.dropped)
 
     @property
     def queued(self) -> int:
@@ -226,7 +233,7 @@ class DeliveryProcessor(SpanProcessor):
                     return False
                 self._changed.wait(left)
             told, self._dropped_told = self._dropped_told, self.dropped
-            return self._kept == 0 and self._dropped_told == told
+            return self._counts.kept == 0 and self._dropped_told == told
 
     def shutdown(self) -> None:
         """Sends the rest, within ``shutdown_timeout_s``; what is left goes to the backlog, or is dropped and counted.
@@ -267,13 +274,13 @@ class DeliveryProcessor(SpanProcessor):
         if left:
             if self._backlog is not None:
                 with guard("keeping undelivered spans"):
-                    self._kept += self._backlog.keep(left)
-            self._drop(len(left) - self._kept, UNSENT)
+                    self._counts.kept += self._backlog.keep(left)
+            self._drop(len(left) - self._counts.kept, UNSENT)
 
     def _drop(self, spans: int, reason: str, detail: object = "") -> None:
         if spans:
             with self._changed:
-                self._dropped[reason] += spans
+                self._counts.dropped[reason] += spans
                 total = self.dropped
             # Not under the lock: the application's logging handlers may end spans themselves.
             why = f"{REASONS[reason]}: {detail}" if detail else REASONS[reason]
@@ -349,6 +356,7 @@ class DeliveryProcessor(SpanProcessor):
                     self._queued_spans -= 1
                     self._queued_bytes -= memory
                 else:
+                    self._counts.submitted += 1
                     batch.spans.append(span)
                     batch.memory += memory
                     if len(batch.spans) == 1:
@@ -405,11 +413,11 @@ class DeliveryProcessor(SpanProcessor):
                 return  # given up meanwhile, by a shutdown that could not wait for us
             self._in_hand.popleft()
             if batch.ticket is None:
-                self._exported += taken
+                self._counts.exported += taken
                 self._queued_spans -= len(batch.spans)
                 self._queued_bytes -= batch.memory
             else:
-                self._recovered += taken
+                self._counts.recovered += taken
             self._changed.notify_all()
         if batch.ticket is not None:
             with guard("clearing the backlog"):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter
 
+from agentsight_otel import self_metrics
 from agentsight_otel.config import SettingError, Settings
 from agentsight_otel.delivery import DeliveryProcessor
 from agentsight_otel.masking import Mask, Privacy, builtin
@@ -43,6 +44,7 @@ def delivery_for(settings: Settings, exporter: SpanExporter) -> DeliveryProcesso
         spool = spools.Spool(
             Path(settings.spool_dir), max_bytes=settings.spool_max_bytes, max_file_bytes=settings.max_batch_bytes
         )
+    measures = self_metrics.shared()
     delivery = DeliveryProcessor(
         exporter,
         max_queue_spans=settings.max_queue_spans,
@@ -53,7 +55,9 @@ def delivery_for(settings: Settings, exporter: SpanExporter) -> DeliveryProcesso
         shutdown_timeout_s=settings.shutdown_timeout_s,
         prepare=Privacy(settings.capture_content, _masks(settings), settings.ip_policy),
         backlog=spool,
+        on_attempt=measures.attempts_of(exporter),
     )
+    measures.watch(delivery, exporter)
     if spool is not None and spool.has_files():
         delivery.send_backlog()
     return delivery

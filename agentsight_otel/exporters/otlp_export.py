@@ -74,6 +74,9 @@ class OtlpSpanExporter(SpanExporter):
         max_request_bytes: The largest request, in bytes before compression.
     """
 
+    component_type: str
+    """The semantic conventions' name of it, for self-metrics."""
+
     def __init__(self, *, timeout_s: float = 10.0, max_request_bytes: int = 3_670_016) -> None:
         self._timeout_s = timeout_s
         self._max_request_bytes = max_request_bytes
@@ -175,6 +178,8 @@ class _Answered(Exception):
 class OtlpHttpSpanExporter(OtlpSpanExporter):
     """OTLP over HTTP, protobuf."""
 
+    component_type = "otlp_http_span_exporter"
+
     @staticmethod
     def _stock_kind() -> Any:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -264,6 +269,8 @@ def _retry_after_s(value: str | None) -> float | None:
 
 class OtlpGrpcSpanExporter(OtlpSpanExporter):
     """OTLP over gRPC."""
+
+    component_type = "otlp_grpc_span_exporter"
 
     @staticmethod
     def _stock_kind() -> Any:
