@@ -14,6 +14,7 @@ from agentsight_otel.schema.errors import (
     SchemaLocked,
     SchemaNewer,
     SchemaNotApplied,
+    SchemaOnShards,
 )
 from agentsight_otel.schema.inspection import Difference, FileStatus, Status, status, verify
 
@@ -25,6 +26,7 @@ __all__ = [
     "SchemaLocked",
     "SchemaNewer",
     "SchemaNotApplied",
+    "SchemaOnShards",
     "Status",
     "Step",
     "apply",

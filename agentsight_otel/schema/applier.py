@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agentsight_otel import clickhouse_client, clickhouse_url
-from agentsight_otel.schema.errors import SchemaEdited, SchemaNewer, SchemaNotApplied
+from agentsight_otel.schema.errors import SchemaEdited, SchemaNewer, SchemaNotApplied, SchemaOnShards
 from agentsight_otel.schema.files import Kind, SchemaFile, SchemaFolder, load
 from agentsight_otel.schema.filling import fill
 from agentsight_otel.schema.history import (
@@ -61,7 +61,7 @@ def plan(
         The steps in order; empty when the database is up to date.
 
     Raises:
-        SchemaNewer, SchemaEdited, ClickHouseConnectionError, ValueError: As ``apply`` would.
+        SchemaNewer, SchemaEdited, SchemaOnShards, ClickHouseConnectionError, ValueError: As ``apply`` would.
     """
     retention = _retention(raw_retention_days, rollup_retention_days)
     schema = load(folder)
@@ -93,6 +93,7 @@ def apply(
     Raises:
         SchemaNewer: The database is of a newer version; nothing was changed.
         SchemaEdited: A file was edited after it was applied; nothing was changed.
+        SchemaOnShards: The database is a query node's; nothing was changed.
         SchemaLocked: Another process held the schema's lock for a minute.
         ClickHouseConnectionError: ClickHouse cannot be reached, or refuses the login.
         ValueError: A retention is not a number of days from 0 to 36,500.
@@ -168,6 +169,7 @@ _Action = tuple[Step, Callable[[], None]]
 def _steps(
     client: Any, database: str, schema: SchemaFolder, entries: dict[str, Entry], retention: dict[str, int]
 ) -> list[_Action]:
+    _refuse_query_node(client, database)
     _refuse_newer(database, schema, entries)
     edited = edited_files(entries, schema)
     if edited:
@@ -251,6 +253,19 @@ def _refuse_newer(database: str, schema: SchemaFolder, entries: dict[str, Entry]
         raise SchemaNewer(
             f"the schema of database {database!r} is of version {newest}, newer than this agentsight-otel's"
             f" version {schema.version}: upgrade agentsight-otel"
+        )
+
+
+def _refuse_query_node(client: Any, database: str) -> None:
+    # Materialised views there would fail every insert.
+    if client.query(
+        "SELECT count() FROM system.tables WHERE database = {database:String} AND name = 'otel_traces'"
+        " AND engine = 'Distributed'",
+        parameters={"database": database},
+    ).result_rows[0][0]:
+        raise SchemaOnShards(
+            f"database {database!r} reads the shards of a cluster: apply the schema to each of them, and here what"
+            " docs/cluster.md says"
         )
 
 

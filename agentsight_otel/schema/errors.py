@@ -19,3 +19,7 @@ class SchemaEdited(SchemaError):
 
 class SchemaLocked(SchemaError):
     """Another process has been applying the schema for longer than we wait."""
+
+
+class SchemaOnShards(SchemaError):
+    """The database is that of a query node, which reads the shards of a cluster: they have the schema."""

@@ -25,7 +25,7 @@ def declared() -> set[str]:
 
 
 def spelled_in_sql() -> Iterator[tuple[str, str]]:
-    for file in sorted((ROOT / "clickhouse_schema").glob("*.sql")):
+    for file in sorted((ROOT / "clickhouse_schema").rglob("*.sql")):
         for key in KEY.findall(file.read_text()):
             yield file.name, key
 
