@@ -17,6 +17,11 @@ from hypothesis import strategies as st
 from agentsight_otel import bundled, clickhouse_client, schema
 from agentsight_otel.local import EmbeddedClickHouse
 from agentsight_otel.schema.files import Kind, load
+from tests.collector.building import CONFIGS, collector_binary
+from tests.collector.conftest import clickhouse_environment
+from tests.collector.conversations import conversation as collector_conversation
+from tests.collector.otlp import Connection, encode
+from tests.collector.running import Collector
 from tests.sql.model import DAY_MS, Ask, Event, Span, answers
 from tests.sql.storing import ask_view, assert_views_agree, insert
 from tests.sql.test_metrics_against_model import conversation
@@ -148,6 +153,20 @@ def test_every_view_answers_as_on_one_server(cluster: Cluster, client: Any) -> N
     ]
     assert client.query("SELECT count() FROM messages_v").result_rows == [(sum(row[1] for row in conversations),)]
     assert client.query("SELECT sum(spans) FROM pipeline_ingest").result_rows == [(len(sent),)]
+
+
+def test_the_collector_writes_through_a_query_node(cluster: Cluster, client: Any, tmp_path: Path) -> None:
+    """Its client's version looks old to the shards, which then need to be told to use the analyzer."""
+    start_ms = 1_400_000_000_000
+    sent = [span for number in range(1, 9) for span in collector_conversation(number, start_ms * 1_000_000)]
+    environment = clickhouse_environment(cluster.query_node, cluster.query_node.url(cluster.database))
+    with Collector(collector_binary(), [CONFIGS / "local.yaml"], environment, tmp_path) as collector:
+        connection = Connection(f"http://127.0.0.1:{collector.http_port}")
+        assert connection.post(encode(sent)) == 200
+        connection.close()
+        collector.wait_sent(len(sent))
+    window = Ask(start_ms - DAY_MS, start_ms + DAY_MS)
+    assert_views_agree(client, answers(sent, window), window)
 
 
 def test_programs_find_the_schema_and_may_not_apply_it(cluster: Cluster) -> None:
