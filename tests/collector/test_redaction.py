@@ -10,31 +10,9 @@ from opentelemetry.trace import Status, StatusCode
 from agentsight_otel import clickhouse_client
 from tests.collector.conftest import StartCollector
 from tests.collector.spans import START_NS, span
+from tests.redaction_examples import CHECKED, KEPT, REPLACED
 
-# The letters of tokens are made at run time: nothing here is one, and no scanner of secrets takes it for one.
-TOKEN = "aB3" * 14
-REDACTED = {
-    "mail to maria.p+x@example.co.uk, please": "mail to [email], please",
-    "call +30 210 123 4567 or 0030 6912345678": "call [phone] or [phone]",
-    "call +1 (415) 555-0199.": "call [phone].",
-    "card 4111 1111 1111 1111 exp 12/29": "card [card] exp 12/29",
-    "card 5500-0000-0000-0004, 378282246310005": "card [card], [card]",
-    "to GR16 0110 1250 0000 0001 2300 695 today": "to [iban] today",
-    "DE89370400440532013000": "[iban]",
-    f"Authorization: Bearer {TOKEN}": "Authorization: Bearer [secret]",
-    f"key sk-{TOKEN} and ghp_{TOKEN}": "key [secret] and [secret]",
-    f"eyJ{TOKEN}.{TOKEN}.{TOKEN}": "[secret]",
-    "AKIA" + "ABCDEFGH12345678": "[secret]",
-    '{"password": "hunter2!", "user": "x"}': '{"password": "[secret]", "user": "x"}',
-    "api_key=abcd1234&x=1": "api_key=[secret]&x=1",
-    f"-----BEGIN RSA PRIVATE KEY-----\n{TOKEN}\n-----END RSA PRIVATE KEY-----": "[secret]",
-    # What looks a little like it, and stays.
-    "order 1001 of 2026-11-24, 3.50 EUR, flight TS 77": "order 1001 of 2026-11-24, 3.50 EUR, flight TS 77",
-    "the secret of a good password is its length": "the secret of a good password is its length",
-    "ticket 123456789012": "ticket 123456789012",
-    "": "",
-    "Ελληνικά @ σπίτι 🏳️‍🌈": "Ελληνικά @ σπίτι 🏳️‍🌈",
-}
+EXPECTED = {**REPLACED, **{text: text for text in KEPT}, **CHECKED}
 IDS = {
     "gen_ai.conversation.id": "+30 210 123 4567",
     "user.id": "maria@example.com",
@@ -52,7 +30,7 @@ def rows(url: str) -> list[tuple[Any, ...]]:
         return [
             tuple(row)
             for row in client.query(
-                "SELECT SpanAttributes, Events.Attributes, StatusMessage FROM otel_traces ORDER BY SpanId"
+                "SELECT SpanAttributes, Events.Attributes, StatusMessage, SpanName FROM otel_traces ORDER BY SpanId"
             ).result_rows
         ]
 
@@ -61,22 +39,23 @@ def test_what_is_secret_or_personal_is_replaced_wherever_it_stands(
     start_collector: StartCollector, clickhouse_env: dict[str, str], schema_url: str
 ) -> None:
     collector = start_collector("local.yaml", "optional/redaction.yaml", environment=clickhouse_env)
-    texts = list(REDACTED)
+    texts = list(EXPECTED)
     values = {f"k{number:02}": text for number, text in enumerate(texts)}
     spans = [
         span(1, attributes={**values, **IDS, "list": texts[:2], "number": 4, "flag": True}),
         span(2, events=[Event("agentsight.message", {**values, "list": texts[:2]}, START_NS)]),
-        *(span(3 + number, status=Status(StatusCode.ERROR, text)) for number, text in enumerate(texts)),
+        *(span(3 + number, name=text, status=Status(StatusCode.ERROR, text)) for number, text in enumerate(texts)),
     ]
     exporter = OTLPSpanExporter(endpoint=f"{collector.http}/v1/traces", timeout=60)
     assert exporter.export(spans) is SpanExportResult.SUCCESS
     collector.wait_sent(len(spans))
     stored = rows(schema_url)
-    expected = {f"k{number:02}": text for number, text in enumerate(REDACTED.values())}
-    both = f'["{REDACTED[texts[0]]}","{REDACTED[texts[1]]}"]'
+    expected = {f"k{number:02}": text for number, text in enumerate(EXPECTED.values())}
+    both = f'["{EXPECTED[texts[0]]}","{EXPECTED[texts[1]]}"]'
     assert stored[0][0] == {**expected, **IDS, "list": both, "number": "4", "flag": "true"}
     assert stored[1][1] == [{**expected, "list": both}]
-    assert [row[2] for row in stored[2:]] == list(REDACTED.values())
+    assert [row[2] for row in stored[2:]] == list(EXPECTED.values())
+    assert [row[3] for row in stored[2:]] == list(EXPECTED.values())
 
 
 def test_content_goes_and_what_is_counted_stays(
@@ -135,7 +114,7 @@ def test_content_goes_and_what_is_counted_stays(
     exporter = OTLPSpanExporter(endpoint=f"{collector.http}/v1/traces", timeout=60)
     assert exporter.export(spans) is SpanExportResult.SUCCESS
     collector.wait_sent(1)
-    assert rows(schema_url) == [({key: str(value) for key, value in kept.items()}, [message, failure], "")]
+    assert rows(schema_url) == [({key: str(value) for key, value in kept.items()}, [message, failure], "", "span 1")]
     with clickhouse_client.connect(schema_url) as client:
         assert client.query("SELECT user_messages FROM conversations_v").result_rows == [(1,)]
         assert client.query("SELECT tool, error FROM tool_calls_v").result_rows == [("find", 1)]

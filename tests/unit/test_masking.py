@@ -14,46 +14,10 @@ from agentsight_otel.config import MASKS, Settings
 from agentsight_otel.masking import WITHHELD, builtin
 from agentsight_otel.testing import capture
 
-MASKED = [
-    ("mail ann.lee+x@example.co.uk now", "mail [email] now"),
-    ("call +30 210 123 4567 please", "call [phone] please"),
-    ("call (415) 555-2671.", "call [phone]."),
-    ("card 4111 1111 1111 1111!", "card [card]!"),
-    ("amex 3782-822463-10005", "amex [card]"),
-    ("IBAN GR16 0110 1250 0000 0001 2300 695", "IBAN [iban]"),
-    ("DE89370400440532013000", "[iban]"),
-    ("Authorization: Bearer abcdefghijklmnop1234", "Authorization: Bearer [secret]"),
-    ('{"api_key":"abc123456789"}', '{"api_key":"[secret]"}'),
-    ("postgres://user:hunter22@db/x", "postgres://user:[secret]@db/x"),
-    ("key sk-proj-abcdefghijklmnopqrstuv", "key [secret]"),
-    ("AKIAIOSFODNN7EXAMPLE", "[secret]"),
-    ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.SflKxwRJSMeKKF2QT4", "[secret]"),
-    ("-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----", "[secret]-----END RSA PRIVATE KEY-----"),
-]
 
-KEPT = [
-    "order 1234567890123456",  # sixteen digits, and no card by their checksum
-    "order 2026-11-24-000123",
-    "550e8400-e29b-41d4-a716-446655440000",
-    "4bf92f3577b34da6a3ce929d0e0e4736",
-    "2026-11-24T23:37:31.123456Z",
-    "1764027451123",
-    "GB00 1234 5678 9012 3456 78",  # no IBAN by its checksum
-    "192.168.100.200",
-    "the total is 1,234,567.89",
-    "version 1.2.3-rc.4",
-    "@mention at 10:30",
-]
-
-
-@pytest.mark.parametrize(("text", "expected"), MASKED)
-def test_what_the_built_in_masks_find(text: str, expected: str) -> None:
-    assert builtin(MASKS)("text", text) == expected
-
-
-@pytest.mark.parametrize("text", KEPT)
-def test_what_they_leave_alone(text: str) -> None:
-    assert builtin(MASKS)("text", text) == text
+@pytest.mark.parametrize("word", ["EUR", "AND THEN", "EUR, "])
+def test_what_follows_an_iban_does_not_hide_it(word: str) -> None:
+    assert builtin(MASKS)("text", f"ES91 2100 0418 4502 0005 1332 {word}") == f"[iban] {word}"
 
 
 @pytest.mark.parametrize(
@@ -67,28 +31,31 @@ def test_what_they_leave_alone(text: str) -> None:
         "a.",
         "+1",
         "eyJ",
-        "eyJa.",
+        "eyJaaaaaaaa.",
+        "-eyJaaaaaaaa",
         "://",
         "password=",
         "A1",
         "GR16",
         "-----BEGIN ",
+        "-----BEGIN PRIVATE KEY-----",
         "( ",
         "sk-",
         '"',
         "é",
     ],
 )
-def test_a_hostile_megabyte_takes_linear_time(unit: str) -> None:
+def test_a_hostile_text_takes_linear_time(unit: str) -> None:
+    """In processor time, for ``re`` counts nothing; ten times as much text would take a hundred times as long."""
     mask = builtin(MASKS)
 
-    def seconds(size: int) -> float:
+    def processor_s(size: int) -> float:
         text = unit * (size // len(unit))
-        began = time.perf_counter()
+        began = time.process_time()
         mask("text", text)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
-    assert seconds(1_000_000) < 10 + 40 * seconds(100_000)
+    assert processor_s(200_000) < 1 + 40 * processor_s(20_000)
 
 
 def attributes_of(record: Callable[[], object], **settings: Any) -> list[dict[str, Any]]:
