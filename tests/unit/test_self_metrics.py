@@ -60,7 +60,7 @@ def points(reader: InMemoryMetricReader) -> dict[tuple[str, str, str | None], fl
                     assert said == {"otel.component.name": f"{kind}/0"}
                     key = (metric.name, kind, None if error is None else str(error))
                     assert key not in found
-                    found[key] = point.count if metric.name.endswith("duration") else point.value
+                    found[key] = getattr(point, "count" if metric.name.endswith("duration") else "value")
     return found
 
 
