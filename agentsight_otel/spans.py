@@ -17,7 +17,7 @@ from agentsight_otel import clock, context, identity, lineage, runtime, semconv,
 from agentsight_otel._guard import guard, guarded, say, swallow
 from agentsight_otel.context import NO_CONVERSATION, Attributes, Conversation, Scope
 from agentsight_otel.keeper import Keeper
-from agentsight_otel.serialize import to_text
+from agentsight_otel.serialize import bounded, to_text
 
 MAX_NAME_CHARACTERS = 1_024
 """The longest name of a span."""
@@ -98,6 +98,8 @@ class AgentSpan(Scope):
             **attributes,
         }
         per_turn = self._runtime.settings.trace_per == "turn"
+        if len(name) > MAX_NAME_CHARACTERS:
+            name = bounded(name, MAX_NAME_CHARACTERS)
         token = identity.begin_span(None if per_turn else self.conversation.trace_id, span_id)
         try:
             return self._runtime.tracer.start_span(name, parent, self.otel_kind, given, links, self._now_ns())
@@ -316,7 +318,13 @@ class TurnSpan(AgentSpan):
             complete: Whether it ran to its end.
             reason: Why not; default: abandoned.
         """
-        self._finish(None, None if complete else reason or semconv.REASON_ABANDONED)
+        try:
+            whole = bool(complete)
+        except Exception as error:  # an array, for example, is neither true nor false
+            say("end", "end(): whether the turn is complete cannot be told; it is taken as complete", error=error)
+            whole = True
+        given = reason if isinstance(reason, str) and reason else semconv.REASON_ABANDONED
+        self._finish(None, None if whole else given)
 
     def abandon(self) -> None:
         """Ends the turn now, as incomplete with reason abandoned. Never raises."""

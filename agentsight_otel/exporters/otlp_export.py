@@ -6,6 +6,7 @@ as an exception of ``export_errors``, which ends their loop, so that ``DeliveryP
 """
 
 import functools
+import importlib
 import inspect
 import logging
 import os
@@ -14,7 +15,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from importlib.metadata import entry_points
 from typing import Any, Literal
@@ -276,6 +277,9 @@ class OtlpGrpcSpanExporter(OtlpSpanExporter):
     def _stock_kind() -> Any:
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
+        # gRPC leaves it to the first channel; a fork amid that would leave the child half a module for ever.
+        with suppress(ImportError):
+            importlib.import_module("grpc._channel")
         return OTLPSpanExporter
 
     def _connect(self) -> SpanExporter:

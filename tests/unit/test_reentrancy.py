@@ -154,6 +154,26 @@ def test_a_logging_handler_that_raises_harms_nobody() -> None:
     assert len(heard) >= 8
 
 
+def test_ending_a_turn_never_raises_whatever_it_is_told() -> None:
+    class Neither:
+        def __bool__(self) -> bool:
+            raise ValueError("neither true nor false")
+
+    with testing.capture() as spans:
+        with agentsight.turn() as turn:
+            turn.end(Neither())  # type: ignore[arg-type]
+        with agentsight.turn() as turn:
+            turn.end(False, reason=Neither())  # type: ignore[arg-type]
+        with agentsight.turn():
+            agentsight.end_turn(Neither())  # type: ignore[arg-type]
+        finished = spans.finished
+    assert [(span.attributes or {}).get("agentsight.turn.incomplete_reason") for span in finished] == [
+        None,
+        "abandoned",
+        None,
+    ]
+
+
 def test_names_are_bounded() -> None:
     huge = "x" * 1_000_000
     with testing.capture() as spans:
