@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-import socket
+import re
 import subprocess
 import sys
 import time
@@ -96,13 +96,10 @@ def check_conversation(spans: list[Received], conversation_id: str, **identity: 
 
 def test_fastapi_chat(environment: dict[str, str], receiver: Receiver, tmp_path: Path) -> None:
     needs("openai", "opentelemetry.instrumentation.genai.openai")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     log = tmp_path / "log"
     with log.open("w") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "fastapi_chat:app", "--port", str(port)],
+            [sys.executable, "-m", "uvicorn", "fastapi_chat:app", "--port", "0"],
             env=environment,
             cwd=EXAMPLES,
             stdout=output,
@@ -110,18 +107,15 @@ def test_fastapi_chat(environment: dict[str, str], receiver: Receiver, tmp_path:
         )
     try:
         deadline = time.monotonic() + 60
-        while True:
-            try:
-                answer = httpx.post(
-                    f"http://127.0.0.1:{port}/chat",
-                    headers={"X-Conversation-Id": "c1", "Accept-Language": "el"},
-                    json={"text": "Where is order 1001?"},
-                    timeout=30,
-                )
-                break
-            except httpx.ConnectError:
-                assert time.monotonic() < deadline and server.poll() is None, log.read_text()
-                time.sleep(0.1)
+        while not (address := re.search(r"running on (http://\S+)", log.read_text())):
+            assert time.monotonic() < deadline and server.poll() is None, log.read_text()
+            time.sleep(0.1)
+        answer = httpx.post(
+            f"{address[1]}/chat",
+            headers={"X-Conversation-Id": "c1", "Accept-Language": "el"},
+            json={"text": "Where is order 1001?"},
+            timeout=30,
+        )
         assert answer.text.strip() == ANSWER
         receiver.wait_for(lambda spans: any(span.name == "invoke_agent support" for span in spans))
     finally:

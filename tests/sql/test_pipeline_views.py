@@ -137,7 +137,7 @@ def test_what_arrived_is_counted_as_often_as_it_arrived(filled: Any) -> None:
         "SELECT sum(spans), sum(counted_spans), max(lag_p95_s) FROM pipeline_ingest"
     ).result_rows
     assert (spans, counted) == (6, 5)
-    assert 2 < lag < 600
+    assert 2 < lag <= time.time() - NOW_MS / 1_000 + 5
 
 
 def test_duplicates_are_found_and_spans_without_ids_are_none(filled: Any) -> None:

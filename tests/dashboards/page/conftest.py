@@ -20,8 +20,9 @@ WINDOW = Window(
 """What DAYS means in Europe/Athens."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of one module alone: as long as Playwright runs, no other test of the process can run an event loop."""
     with chromium() as launched:
         yield launched
 
