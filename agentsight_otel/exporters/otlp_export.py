@@ -13,6 +13,7 @@ import os
 import re
 import threading
 import time
+import weakref
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -268,10 +269,51 @@ def _retry_after_s(value: str | None) -> float | None:
         return None
 
 
+_FORK_WAITS_S = 1.0
+_over_grpc: "weakref.WeakSet[OtlpGrpcSpanExporter]" = weakref.WeakSet()
+_forking = threading.local()
+
+
+def _before_fork() -> None:
+    _forking.held = []
+    with guard("waiting before a fork"):
+        _forking.held += [
+            lock for each in list(_over_grpc) for lock in [each.under_way] if lock.acquire(timeout=_FORK_WAITS_S)
+        ]
+
+
+def _in_parent() -> None:
+    for lock in _forking.held:
+        lock.release()
+
+
+def _in_child() -> None:
+    for each in list(_over_grpc):
+        each.under_way = threading.Lock()  # whoever held it is not here
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)
+
+
 class OtlpGrpcSpanExporter(OtlpSpanExporter):
-    """OTLP over gRPC."""
+    """OTLP over gRPC.
+
+    A fork waits until a request under way is over, at most a second: gRPC prepares itself for a fork only while no
+    thread is inside it, and in a child of any other its requests may all fail.
+    """
 
     component_type = "otlp_grpc_span_exporter"
+
+    def __init__(self, *, timeout_s: float = 10.0, max_request_bytes: int = 3_670_016) -> None:
+        super().__init__(timeout_s=timeout_s, max_request_bytes=max_request_bytes)
+        self.under_way = threading.Lock()
+        _over_grpc.add(self)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """As of ``OtlpSpanExporter``."""
+        with self.under_way:
+            return super().export(spans)
 
     @staticmethod
     def _stock_kind() -> Any:

@@ -106,8 +106,6 @@ if __name__ == "__main__":
     received_once(receiver, 15 + 30 + 40)
 
 
-# Over HTTP alone: gRPC does not support a fork while another thread is inside it.
-@pytest.mark.parametrize("receiver", ["http/protobuf"], indirect=True)
 def test_fork_under_load_from_threads(receiver: FaultyReceiver, tmp_path: Path) -> None:
     out = run(
         tmp_path,
