@@ -1,9 +1,8 @@
 """The current conversation and turn. They travel in OpenTelemetry's context, wherever that is carried."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import Token
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Protocol, TypedDict
 
 from opentelemetry import context as otel_context
@@ -25,7 +24,17 @@ _CONVERSATION = otel_context.create_key("agentsight-conversation")
 _VISITOR = otel_context.create_key("agentsight-visitor")
 _TURN = otel_context.create_key("agentsight-turn")
 _MODEL_HINT = otel_context.create_key("agentsight-model-hint")
-_SHORT = 200  # characters
+_FIELDS: tuple[tuple[str, Callable[[str], str] | None], ...] = (
+    (semconv.CONVERSATION_DEVICE, str.lower),
+    (semconv.CONVERSATION_SOURCE, str.lower),
+    (semconv.CONVERSATION_LANGUAGE, None),
+    (semconv.CONVERSATION_NAME, None),
+    (semconv.CONVERSATION_METADATA, None),
+    (semconv.USER_ID, None),
+    (semconv.DEPLOYMENT_ENVIRONMENT_NAME, None),
+    (semconv.GEO_COUNTRY_ISO_CODE, str.upper),
+)
+_MAX_SHORT = 200  # characters
 _get_current = _RUNTIME_CONTEXT.get_current
 _metadata_lock = new_lock()  # putting somebody's values into text runs code of theirs
 
@@ -46,7 +55,7 @@ class Conversation:
     metadata: dict[str, Any] = field(default_factory=dict)
     recorded: bool = True
 
-    @cached_property
+    @property
     def trace_id(self) -> int | None:
         """The trace that it is, as an integer; None without an id."""
         return identity.trace_id(self.id) if self.id else None
@@ -136,23 +145,15 @@ def describe(
         attributes.update(geo.attributes_of(address, runtime.settings.ip_policy, runtime.geolocator))
     if known:
         attributes[semconv.CONVERSATION_ID] = known
-    for key, value, fold in (
-        (semconv.CONVERSATION_DEVICE, device, str.lower),
-        (semconv.CONVERSATION_SOURCE, source, str.lower),
-        (semconv.CONVERSATION_LANGUAGE, language, None),
-        (semconv.CONVERSATION_NAME, name, None),
-        (semconv.CONVERSATION_METADATA, metadata, None),
-        (semconv.USER_ID, customer_id, None),
-        (semconv.DEPLOYMENT_ENVIRONMENT_NAME, environment, None),
-        (semconv.GEO_COUNTRY_ISO_CODE, country, str.upper),
-    ):
+    given = (device, source, language, name, metadata, customer_id, environment, country)
+    for (key, fold), value in zip(_FIELDS, given, strict=True):
         if value is None:
             continue
         # As nearly always; to_text() looks after the rest.
-        short = type(value) is str and len(value) < _SHORT and value.isascii()
+        short = type(value) is str and len(value) < _MAX_SHORT and value.isascii()
         if text := (value if short else to_text(value, limit)).strip():  # type: ignore[attr-defined]
             attributes[key] = fold(text) if fold else text
-    document = dict(metadata) if isinstance(metadata, Mapping) else {}
+    document = dict(metadata) if metadata is not None and isinstance(metadata, Mapping) else {}
     current = current_conversation()
     if known and current.id == known:
         attributes = {**current.attributes, **attributes}

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentsight_otel import context
-from agentsight_otel._guard import guard, say
+from agentsight_otel._guard import guard, say, swallow
 from agentsight_otel.batches import ALREADY_SHUTDOWN, QUEUE_FULL, REASONS, REFUSED, UNSENT, Backlog, Batch, Counts
 from agentsight_otel.export_errors import (
     DoubtfulExportError,
@@ -99,7 +99,8 @@ class DeliveryProcessor(SpanProcessor):
 
     def _reset(self) -> None:
         # Reentrant: a span may end in a finalizer or a signal handler that interrupts us in here.
-        self._changed = threading.Condition(threading.RLock())
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._queue: deque[tuple[ReadableSpan, int]] = deque()
         self._in_hand: deque[Batch] = deque()  # taken from the queue or the backlog, not settled yet
         self._queued_spans = 0  # waiting and being sent
@@ -175,12 +176,12 @@ class DeliveryProcessor(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queues a sampled span. Never raises, never waits for the backend."""
-        with guard("queueing a span"):
+        try:
             if span.context is None or not span.context.trace_flags.sampled:
                 return
             size = memory_bytes(span)
             refused = None
-            with self._changed:
+            with self._lock:  # which is that of _changed, and cheaper to take by itself
                 if self._closed:
                     refused = ALREADY_SHUTDOWN
                 elif self._queued_spans >= self._max_queue_spans or (
@@ -197,6 +198,8 @@ class DeliveryProcessor(SpanProcessor):
                         self._wake()
             if refused is not None:
                 self._drop(1, refused)
+        except Exception as error:
+            swallow("queueing a span", error)
 
     def send_backlog(self) -> None:
         """Starts delivering what an earlier process left in the backlog, without waiting for the first span."""

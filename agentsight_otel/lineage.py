@@ -85,12 +85,10 @@ def with_span(
     if not tool and _OURS in context and (around := place_in(context, conversation_id)):
         tool = around.tool
     host = runtime.current().host
-    values: dict[str, object] = {**context, _OURS: Place(span, outside, conversation_id, tool)}
-    if more:
-        values.update(more)
+    values: dict[str, object] = {_OURS: Place(span, outside, conversation_id, tool)}
     if host is not Host.BESIDE and not (host is Host.ATTACHED and _cuts(outside.get_span_context(), span)):
         values[_CURRENT_SPAN] = span
-    return Context(values)
+    return Context(context, **values, **(more or {}))
 
 
 def _cuts(active: SpanContext, span: Span) -> bool:
