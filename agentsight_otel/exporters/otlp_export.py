@@ -44,6 +44,7 @@ _STOCK_LOGGERS = (
     "opentelemetry.exporter.otlp.proto.common._internal",
     "opentelemetry.exporter.otlp.common.http",
 )
+_USED_LATER = ("requests", "netrc", "encodings.idna", "google.rpc.status_pb2", "google.rpc.error_details_pb2")
 _asking = threading.local()
 
 
@@ -82,7 +83,12 @@ class OtlpSpanExporter(SpanExporter):
     def __init__(self, *, timeout_s: float = 10.0, max_request_bytes: int = 3_670_016) -> None:
         self._timeout_s = timeout_s
         self._max_request_bytes = max_request_bytes
-        self._kind = self._stock_kind()  # imported now: at exit, where the first span may end, gRPC cannot be
+        # Imported now, and not in the background: a process forked amid an import waits for that module for ever. At
+        # exit, where the first span may end, gRPC can no longer be imported either.
+        self._kind = self._stock_kind()
+        for name in _USED_LATER:
+            with suppress(ImportError):
+                importlib.import_module(name)
         self._stock: SpanExporter | None = None
         self._outgrown: list[SpanExporter] = []
         self._attempted = False

@@ -139,6 +139,23 @@ print(sum(counts))
     received_once(receiver, int(out) + 15 * 20)
 
 
+@pytest.mark.parametrize("mode", ["ok", "failing", "throttling"])
+def test_nothing_is_imported_in_the_background(receiver: FaultyReceiver, tmp_path: Path, mode: str) -> None:
+    """A process forked amid an import waits for that module for ever."""
+    receiver.become(mode)
+    run(
+        tmp_path,
+        """
+start()
+before = set(sys.modules)
+work(1)
+agentsight.flush(3_000)
+assert set(sys.modules) == before, set(sys.modules) - before
+os._exit(0)
+""",
+    )
+
+
 def test_a_child_that_leaves_by_sys_exit(receiver: FaultyReceiver, tmp_path: Path) -> None:
     run(tmp_path, "start()\nwork(5)\nif os.fork() == 0:\n    work(7)\n    sys.exit(0)\nos.wait()\n")
     received_once(receiver, 12)
