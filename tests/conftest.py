@@ -11,6 +11,11 @@ from agentsight_otel.local import EmbeddedClickHouse
 from tests.e2e.running_up import StartUp, Up
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests start first: several processes then end at about the same time."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedClickHouse]:
     """One real ClickHouse for the test process."""

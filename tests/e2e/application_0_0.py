@@ -3,6 +3,7 @@
 import base64
 import os
 import sys
+import time
 from datetime import datetime, timedelta, timezone
 
 from agentsight_otel import ConversationTracker, conversation_manager, conversation_tracker
@@ -64,6 +65,7 @@ tracker.track_attachments(
 print(tracker.get_tracked_data_summary()["summary"]["total"], tracker.get_token_usage()["total_tokens"])
 tracker.send_tracked_data()
 answer("conv-2", "Hi", "Hello")
+time.sleep(0.002)  # the list is ordered by the millisecond that a conversation began in
 answer("conv-3", "Hi", "Bye")
 conversation_manager.submit_feedback(conversation_id="conv-1", sentiment=Sentiment.POSITIVE, comment="Very helpful!")
 conversation_manager.submit_feedback("conv-2", "negative")
