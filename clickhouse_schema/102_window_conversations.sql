@@ -2,9 +2,11 @@
 -- Grain: one row per conversation. Read by: the views of conversations.
 --
 -- A day's row tells which conversations may have started in the window; only of those all other days are read.
+-- It repeats the filters of matching_conversations: ClickHouse analyses a view with parameters again for each one that
+-- it is nested in, so that a level more costs every metric a quarter of what it takes to plan.
 CREATE OR REPLACE VIEW {database}.window_conversations AS
 SELECT *
-FROM {database}.matching_conversations(service={service:Array(String)}, environment={environment:Array(String)}, device={device:Array(String)}, source={source:Array(String)}, language={language:Array(String)}, country={country:Array(String)})
+FROM {database}.resolved_conversations
 WHERE conversation_key IN (
         SELECT conversation_key
         FROM {database}.conversation_days
@@ -13,4 +15,10 @@ WHERE conversation_key IN (
             AND started_at >= {from:DateTime64(3, 'UTC')}
             AND started_at < {to:DateTime64(3, 'UTC')})
     AND started_at >= {from:DateTime64(3, 'UTC')}
-    AND started_at < {to:DateTime64(3, 'UTC')};
+    AND started_at < {to:DateTime64(3, 'UTC')}
+    AND (empty({service:Array(String)}) OR has({service:Array(String)}, service))
+    AND (empty({environment:Array(String)}) OR has({environment:Array(String)}, environment))
+    AND (empty({device:Array(String)}) OR has({device:Array(String)}, device))
+    AND (empty({source:Array(String)}) OR has({source:Array(String)}, source))
+    AND (empty({language:Array(String)}) OR has({language:Array(String)}, language))
+    AND (empty({country:Array(String)}) OR has({country:Array(String)}, country));

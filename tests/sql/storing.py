@@ -1,13 +1,16 @@
 """Inserts spans as a writer of ``otel_traces`` does, and asks the views."""
 
+import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from agentsight_otel.catalogue import BY_VIEW
 from agentsight_otel.exporters.rows import COLUMNS
-from agentsight_otel.metrics import METRICS
+from agentsight_otel.local.page.overview import Part, overview
+from agentsight_otel.metrics import METRICS, Rows, Window, query, query_parameters, view_call
 from tests.sql.model import FILTERS, Ask, Span
 
 DERIVED_TABLES = ("otel_traces", "conversation_days", "tool_calls", "feedback", "ingest_minutes", "deployments")
@@ -86,3 +89,30 @@ def assert_views_agree(client: Any, expected: dict[str, list[tuple[Any, ...]]], 
                 else:
                     assert found_value == wanted_value, (view, ask, found_row, wanted_row)
     return len(METRICS)
+
+
+def assert_overview_agrees(client: Any, window: Window) -> dict[str, Any]:
+    """Compares what the page's overview makes of its few queries with the views; returns its parts by view."""
+
+    async def ask(sql: str, parameters: dict[str, Any]) -> Rows:
+        return list(client.query(sql, parameters=parameters).named_results())
+
+    async def parts() -> list[Part]:
+        return [part async for part in overview(ask, window)]
+
+    answered = asyncio.run(parts())
+    found = {part["view"]: part for part in answered if "view" in part}
+    assert len(answered) == len(METRICS) + 1
+    for view in METRICS:
+        assert found[view]["rows"] == query(client, view, window), (view, window)
+        previous = query(client, view, window.before()) if BY_VIEW[view].is_scalar else None
+        assert found[view]["previous"] == previous, (view, window)
+    (facets,) = [part["facets"] for part in answered if "facets" in part]
+    unfiltered = query_parameters(Window(window.start, window.end, window.timezone))
+    for name in FILTERS:
+        counted = client.query(
+            f"SELECT {name}, count() FROM {view_call('conversations_in_window')} GROUP BY 1 ORDER BY 2 DESC, 1",
+            parameters=unfiltered,
+        )
+        assert facets[name] == [list(row) for row in counted.result_rows], (name, window)
+    return found

@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from agentsight_otel import bundled, clickhouse_client, schema
 from agentsight_otel.local import EmbeddedClickHouse
+from agentsight_otel.metrics import Window
 from agentsight_otel.schema.files import Kind, load
 from tests.collector.building import CONFIGS, collector_binary
 from tests.collector.conftest import clickhouse_environment
@@ -23,7 +25,7 @@ from tests.collector.conversations import conversation as collector_conversation
 from tests.collector.otlp import Connection, encode
 from tests.collector.running import Collector
 from tests.sql.model import DAY_MS, Ask, Event, Span, answers
-from tests.sql.storing import ask_view, assert_views_agree, insert
+from tests.sql.storing import ask_view, assert_overview_agrees, assert_views_agree, insert
 from tests.sql.test_metrics_against_model import conversation
 
 PAGE = Path(__file__).parents[2] / "docs" / "cluster.md"
@@ -144,6 +146,8 @@ def test_every_view_answers_as_on_one_server(cluster: Cluster, client: Any) -> N
         Ask(times[len(times) // 4], times[-1], "America/New_York", {"device": ["mobile", "unknown"]}),
     ):
         assert_views_agree(client, answers(spans, ask), ask)
+        start, end = (datetime.fromtimestamp(ms / 1000, timezone.utc) for ms in (ask.start_ms, ask.end_ms))
+        assert_overview_agrees(client, Window(start, end, ask.timezone, ask.filters))
 
     counted = {(span.trace_id, span.span_id): span for span in spans if span.counts}
     conversations = client.query("SELECT conversation_id, messages FROM conversations_v").result_rows

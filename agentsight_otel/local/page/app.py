@@ -73,9 +73,8 @@ def page_app(settings: PageSettings) -> Starlette:
         async def lines() -> AsyncIterator[str]:
             yield _line({"window": _window(window)})
             try:
-                async for view, rows, previous in database.overview(window):
-                    yield _line({"view": view, "rows": rows, "previous": previous})
-                yield _line({"facets": await database.facets(window)})
+                async for part in database.overview(window):
+                    yield _line(part)
                 yield _line({"done": True})
             except (ClickHouseError, ClickHouseConnectionError) as error:
                 yield _line({"error": _said(error)})

@@ -191,11 +191,6 @@ WHERE ConversationId = {{id:String}} AND IsCounted AND NOT IsToolCall
 GROUP BY timestamp, TraceId, SpanId ORDER BY timestamp LIMIT {MAX_MESSAGES}
 """
 
-FACETS_SQL = f"""
-SELECT filter, value, conversations FROM {view_call("filter_values", ("from", "to"))} LIMIT 200 BY filter
-"""
-"""The values that the filters can take in a window."""
-
 REVISION_SQL = """
 SELECT sum(rows) FROM system.parts WHERE database = currentDatabase() AND table = 'otel_traces' AND active
 """

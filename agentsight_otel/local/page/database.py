@@ -8,11 +8,10 @@ from typing import Any, TypeVar
 
 import anyio.to_thread
 
-from agentsight_otel import clickhouse_client, metrics
-from agentsight_otel.catalogue import BY_VIEW
-from agentsight_otel.local.page import conversations
+from agentsight_otel import clickhouse_client
+from agentsight_otel.local.page import conversations, overview
 from agentsight_otel.local.page.asked import ListAsked
-from agentsight_otel.metrics import METRICS, Rows, Window
+from agentsight_otel.metrics import Rows, Window
 
 _CONCURRENT_QUERIES = 4
 _LONGEST_QUERY_S = 60
@@ -42,39 +41,13 @@ class Database:
         if self._client is not None:
             self._client.close()
 
-    async def overview(self, window: Window) -> AsyncIterator[tuple[str, Rows, Rows | None]]:
-        """The metrics as they are answered: a view, its rows, and for a view of one row those of the period before."""
-        before = window.before()
-
-        async def ask(view: str) -> tuple[str, Rows, Rows | None]:
-            rows, previous = await asyncio.gather(self._metric(view, window), self._before(view, before))
-            return view, rows, previous
-
-        # The figures first: they are what people read first.
-        ordered = sorted(METRICS, key=lambda view: not BY_VIEW[view].is_scalar)
-        tasks = [asyncio.create_task(ask(view)) for view in ordered]
-        try:
-            for done in asyncio.as_completed(tasks):
-                yield await done
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _before(self, view: str, before: Window) -> Rows | None:
-        return await self._metric(view, before) if BY_VIEW[view].is_scalar else None
-
-    async def _metric(self, view: str, window: Window) -> Rows:
-        return await self._call(lambda client: metrics.query(client, view, window))
+    def overview(self, window: Window) -> AsyncIterator[overview.Part]:
+        """The metrics as they are answered; see ``overview.overview``."""
+        return overview.overview(self._rows, window)
 
     async def facets(self, window: Window) -> dict[str, list[list[Any]]]:
         """By filter, the values that conversations of the window have, the most frequent first, with their numbers."""
-        unfiltered = Window(window.start, window.end, window.timezone)
-        rows = await self._rows(conversations.FACETS_SQL, metrics.query_parameters(unfiltered))
-        found: dict[str, list[list[Any]]] = {name: [] for name in metrics.FILTERS}
-        for row in rows:
-            found[row["filter"]].append([row["value"], row["conversations"]])
-        return found
+        return await overview.facets(self._rows, window)
 
     async def conversation_list(self, window: Window, asked: ListAsked) -> dict[str, Any]:
         """A page of the list, and how many there are."""
