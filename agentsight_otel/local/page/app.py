@@ -71,8 +71,9 @@ def page_app(settings: PageSettings) -> Starlette:
         window = window_of(request.query_params)
 
         async def lines() -> AsyncIterator[str]:
-            yield _line({"window": _window(window)})
             try:
+                # The revision before the figures: what comes between the two is then news.
+                yield _line({"window": _window(window), "revision": await database.revision()})
                 async for part in database.overview(window):
                     yield _line(part)
                 yield _line({"done": True})

@@ -1,8 +1,9 @@
 """Asks ClickHouse for the page: in threads, a few queries at a time, none for longer than a minute."""
 
 import asyncio
+import os
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
@@ -14,6 +15,8 @@ from agentsight_otel.local.page.asked import ListAsked
 from agentsight_otel.metrics import Rows, Window
 
 _CONCURRENT_QUERIES = 4
+# Each query of an overview has its share of the processors: what queries do twice, once a thread, is then done once.
+_OVERVIEW_THREADS = max(1, (os.cpu_count() or 1) // _CONCURRENT_QUERIES)
 _LONGEST_QUERY_S = 60
 _CHUNK_BYTES = 256 * 1024
 _FORMATS = {"csv": "CSVWithNames", "parquet": "Parquet"}
@@ -43,7 +46,11 @@ class Database:
 
     def overview(self, window: Window) -> AsyncIterator[overview.Part]:
         """The metrics as they are answered; see ``overview.overview``."""
-        return overview.overview(self._rows, window)
+
+        def ask(sql: str, parameters: dict[str, Any]) -> Awaitable[Rows]:
+            return self._rows(sql, parameters, max_threads=_OVERVIEW_THREADS)
+
+        return overview.overview(ask, window)
 
     async def facets(self, window: Window) -> dict[str, list[list[Any]]]:
         """By filter, the values that conversations of the window have, the most frequent first, with their numbers."""
@@ -126,9 +133,9 @@ class Database:
 
         return chunks()
 
-    async def _rows(self, sql: str, parameters: dict[str, Any]) -> Rows:
+    async def _rows(self, sql: str, parameters: dict[str, Any], **settings: Any) -> Rows:
         def ask(client: Any) -> Rows:
-            result = client.query(sql, parameters=parameters)
+            result = client.query(sql, parameters=parameters, settings=settings)
             return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
 
         return await self._call(ask)

@@ -53,7 +53,7 @@ def _answers(window: Window) -> list[Answer]:
     before = window.before()
     is_filtered = any(window.filters.values())
     answers: list[Answer] = [
-        (_of_messages, [_query("overview_messages", window), _query("metric_total_messages", before)]),
+        (_of_messages, [_query("window_times", window), _query("metric_total_messages", before)]),
         (_of_conversations, [_query("overview_conversations", each) for each in (window, before)]),
     ]
     for view in ("metric_agent_response_time", "metric_unique_interaction", "metric_conversation_feedback"):

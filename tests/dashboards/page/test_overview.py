@@ -258,6 +258,17 @@ def test_each_chart_can_be_read_as_a_table_and_the_page_be_walked_by_keys(
     page.wait_for_url("**/conversations?**")
 
 
+def test_the_figures_are_asked_for_once_and_before_what_shows_them(visitor: Visitor, demo_page: str) -> None:
+    page = visitor.open(f"{demo_page}/?{DAYS}")
+    asked = [address.removeprefix(demo_page) for address in visitor.requested]
+    (figures,) = [index for index, path in enumerate(asked) if path.startswith("/api/overview?")]
+    assert figures < asked.index("/api/about?")
+    page.locator("#range-90d").click()
+    page.wait_for_url("**range=90d**")
+    visitor.loaded()
+    assert len([address for address in visitor.requested if "/api/overview?" in address]) == 2
+
+
 def test_the_report_prints_without_controls(visitor: Visitor, demo_page: str) -> None:
     page = visitor.open(f"{demo_page}/?{DAYS}&device=mobile")
     page.emulate_media(media="print")

@@ -111,10 +111,12 @@ const scale = (low, high) => h("span", { class: "scale", "aria-hidden": "true" }
 
 let world = null;
 
+/** The shapes of the countries, asked for once. */
+export const loadWorld = () => (world ??= fetch("/static/world.json").then((answer) => answer.json()));
+
 /** Countries coloured by their conversations; small ones are dots. */
 export async function worldMap(holder, rows, href) {
-  world ??= fetch("/static/world.json").then((answer) => answer.json());
-  const { viewBox, shapes, dots } = await world;
+  const { viewBox, shapes, dots } = await loadWorld();
   const counts = new Map(rows.map((row) => [row.country, row.conversations]));
   const most = Math.max(...rows.filter((row) => row.country in shapes || row.country in dots).map((row) => row.conversations), 0);
   const place = (code, shape) => {

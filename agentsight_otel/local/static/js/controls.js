@@ -72,9 +72,10 @@ function zones() {
     const wanted = event.target.value;
     go(changed({ timezone: wanted === browserZone() ? null : wanted }));
   };
-  const all = [...new Set([zone(), browserZone(), "UTC", ...(Intl.supportedValuesOf?.("timeZone") ?? [])])];
+  const now = zone();
+  const all = [...new Set([now, browserZone(), "UTC", ...(Intl.supportedValuesOf?.("timeZone") ?? [])])];
   return h("label", { class: "zone" }, h("span", { class: "unseen" }, "Time zone"),
-    h("select", { id: "timezone", onchange: set }, all.map((name) => h("option", { value: name, selected: name === zone() }, name.replaceAll("_", " ")))));
+    h("select", { id: "timezone", onchange: set }, all.map((name) => h("option", { value: name, selected: name === now }, name.replaceAll("_", " ")))));
 }
 
 const chosen = () => Object.keys(settings.about.filters).flatMap((name) => params().getAll(name).map((value) => [name, value]));

@@ -20,7 +20,6 @@ const main = byId("main");
 const page = () => PAGES[location.pathname] ?? PAGES["/"];
 let shown = null;
 let loading = null;
-let revision = 0;
 let loadedAt = 0;
 let tookMs = 0;
 
@@ -89,11 +88,11 @@ async function look() {
     try {
       const { revision: now } = await get("/api/revision", new URLSearchParams());
       const since = performance.now() - loadedAt;
-      const news = now !== revision;
+      const news = now !== settings.revision;
       if (!loading && ((news && since > 4 * tookMs) || since > REFRESH_AT_LEAST_MS)) {
-        revision = now;
+        settings.revision = now;
         await load();
-      } else if (!news) revision = now;
+      }
       byId("live").classList.remove("lost");
     } catch {
       byId("live").classList.add("lost");
@@ -116,10 +115,11 @@ function startButtons() {
 
 async function start() {
   try {
-    // The revision before the first figures: what comes between the two is then news.
-    const [about, state] = await Promise.all(["/api/about", "/api/revision"].map((path) => get(path, new URLSearchParams())));
+    // The revision before the first figures: what comes between the two is then news. The overview's come with theirs.
+    const asked = ["/api/about", ...(location.pathname === "/" ? [] : ["/api/revision"])];
+    const [about, state] = await Promise.all(asked.map((path) => get(path, new URLSearchParams())));
     settings.about = about;
-    revision = state.revision;
+    if (state) settings.revision = state.revision;
   } catch (error) {
     put(main, h("p", { class: "message bad", role: "alert" }, error.message));
     return;

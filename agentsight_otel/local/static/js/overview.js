@@ -1,6 +1,6 @@
 // The dashboard: each panel is drawn when its metric has been answered.
 
-import { barList, daily, dataTable, feedbackBar, heatMap, nothing, worldMap } from "./charts.js";
+import { barList, daily, dataTable, feedbackBar, heatMap, loadWorld, nothing, worldMap } from "./charts.js";
 import { byId, h, put } from "./dom.js";
 import { NONE, WEEKDAYS, byUnit, change, count, country, dayName, hourSpan, percent, plural, seconds, short, valueName } from "./format.js";
 import { link, lines, params, query, settings, zone } from "./state.js";
@@ -70,6 +70,7 @@ function measures() {
 /** The page without figures; they come by load(). */
 export function showOverview(main) {
   found.clear();
+  loadWorld();
   put(main, h("h1", { class: "unseen" }, "Overview"), h("div", { id: "report" }), h("div", { id: "notice" }),
     h("div", { class: "tiles" }, TILES.map(tile)),
     h("div", { class: "panels" },
@@ -88,7 +89,10 @@ export async function loadOverview(signal) {
   let problem = null;
   for await (const part of lines("/api/overview", query(), signal)) {
     if (part.error) problem = part.error;
-    if (part.window) report(part.window);
+    if (part.window) {
+      settings.revision = part.revision;
+      report(part.window);
+    }
     if (part.facets) setFacets(part.facets);
     if (part.view) {
       found.set(part.view, part);

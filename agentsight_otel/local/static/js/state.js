@@ -3,7 +3,7 @@
 export const RANGES = [["24h", "24 h"], ["7d", "7 d"], ["14d", "14 d"], ["30d", "30 d"], ["90d", "90 d"]];
 const WINDOW = ["range", "from", "to", "timezone", "service", "environment", "device", "source", "language", "country"];
 
-export const settings = { about: null };
+export const settings = { about: null, revision: 0 };
 
 export const browserZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 export const params = () => new URLSearchParams(location.search);
@@ -53,9 +53,18 @@ export async function get(path, asked, signal) {
   return body;
 }
 
+/** What ahead.js asked for, if it was this; only once. */
+function taken(url, signal) {
+  const ahead = window.ahead;
+  window.ahead = null;
+  if (ahead?.url !== url) return ahead?.stop.abort();
+  signal.addEventListener("abort", () => ahead.stop.abort());
+  return ahead.answer;
+}
+
 /** Reads an answer line by line, as the lines come. */
 export async function* lines(path, asked, signal) {
-  const answer = await fetch(`${path}?${asked}`, { signal });
+  const answer = await (taken(`${path}?${asked}`, signal) ?? fetch(`${path}?${asked}`, { signal }));
   if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).error ?? answer.statusText);
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
