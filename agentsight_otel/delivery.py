@@ -7,6 +7,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
@@ -34,6 +35,9 @@ _CLOSING_RETRY_S = 1.0
 _DOUBTS = 5
 _PROBE_SPANS = 64
 _SMALLEST_CUT_BYTES = 16_384
+_LOOKED_AT_ONCE = 256
+_UNSEEN_BYTES = 131_072
+_USUAL_BYTES = 3_072
 
 
 _processors: "weakref.WeakSet[DeliveryProcessor]" = weakref.WeakSet()
@@ -86,6 +90,7 @@ class DeliveryProcessor(SpanProcessor):
         self._exporter = exporter
         self._max_queue_spans = max_queue_spans
         self._max_queue_bytes = max_queue_bytes
+        self._most_unseen = max_queue_bytes // _UNSEEN_BYTES
         self._max_batch_spans = max_batch_spans
         self._max_batch_bytes = max_batch_bytes
         self._schedule_delay_s = schedule_delay_s
@@ -101,7 +106,11 @@ class DeliveryProcessor(SpanProcessor):
         # Reentrant: a span may end in a finalizer or a signal handler that interrupts us in here.
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
-        self._queue: deque[tuple[ReadableSpan, int]] = deque()
+        # As they came, with what is taken for their size in memory until it is known.
+        self._arrived: deque[tuple[ReadableSpan, int]] = deque()
+        # Prepared, with their bytes on the wire and in memory.
+        self._queue: deque[tuple[ReadableSpan, int, int]] = deque()
+        self._due: float | None = None  # of the oldest of them
         self._in_hand: deque[Batch] = deque()  # taken from the queue or the backlog, not settled yet
         self._queued_spans = 0  # waiting and being sent
         self._queued_bytes = 0
@@ -179,7 +188,9 @@ class DeliveryProcessor(SpanProcessor):
         try:
             if span.context is None or not span.context.trace_flags.sampled:
                 return
-            size = memory_bytes(span)
+            size = _USUAL_BYTES
+            if len(self._arrived) >= self._most_unseen:  # the background thread is busy, or stuck in the exporter
+                size = memory_bytes(span, wire_bytes(span))
             refused = None
             with self._lock:  # which is that of _changed, and cheaper to take by itself
                 if self._closed:
@@ -192,9 +203,9 @@ class DeliveryProcessor(SpanProcessor):
                     self._queued_spans += 1
                     self._queued_bytes += size
                     self._accepted += 1
-                    self._queue.append((span, size))
-                    waiting = len(self._queue)
-                    if waiting == 1 or waiting == self._max_batch_spans:
+                    self._arrived.append((span, size))
+                    unseen = len(self._arrived)
+                    if unseen in (1, _LOOKED_AT_ONCE) or unseen + len(self._queue) == self._max_batch_spans:
                         self._wake()
             if refused is not None:
                 self._drop(1, refused)
@@ -266,9 +277,12 @@ class DeliveryProcessor(SpanProcessor):
         with self._changed:
             left = [span for batch in self._in_hand if batch.ticket is None for span in batch.spans]
             tickets = {id(batch.ticket): batch.ticket for batch in self._in_hand if batch.ticket is not None}
-            left += [span if self._backlog is None else self._prepared(span) for span, _ in list(self._queue)]
+            left += [span for span, _, _ in self._queue]
+            unseen = [span for span, _ in self._arrived]
+            left += unseen if self._backlog is None else [self._prepared(span)[0] for span in unseen]
             self._in_hand.clear()
             self._queue.clear()
+            self._arrived.clear()
             self._queued_spans = self._queued_bytes = 0
             self._changed.notify_all()
         for ticket in tickets.values():
@@ -306,8 +320,10 @@ class DeliveryProcessor(SpanProcessor):
         try:
             if not self._in_hand:
                 self._wait()
+                self._look()
                 if self._queue:
-                    self._take_queued()
+                    if self._is_time():
+                        self._take_queued()
                 elif self._backlog_is_empty or self._closed:
                     return not self._closed
                 else:
@@ -319,53 +335,74 @@ class DeliveryProcessor(SpanProcessor):
             return not self._pause(_FIRST_RETRY_S)
 
     def _wait(self) -> None:
-        """Until there is a batch to take, or the shutdown."""
+        """Until there is something to look at or to take, or the shutdown."""
         with self._changed:
-            while not self._queue and self._backlog_is_empty and not self._closed:
+            while not self._queue and not self._arrived and self._backlog_is_empty and not self._closed:
                 self._changed.wait()
-            due = time.monotonic() + self._schedule_delay_s
-            while 0 < len(self._queue) < self._max_batch_spans and not self._wanted_now():
-                left = due - time.monotonic()
-                if left <= 0:
-                    break
-                self._changed.wait(left)
+            if self._due is None:
+                self._due = time.monotonic() + self._schedule_delay_s
+            while (self._queue or self._arrived) and len(self._arrived) < _LOOKED_AT_ONCE and not self._is_time():
+                self._changed.wait(max(self._due - time.monotonic(), 0.0))
 
-    def _wanted_now(self) -> bool:
-        return self._closed or self._accepted - self._queued_spans < self._flush_until
+    def _is_time(self) -> bool:
+        """Whether the next batch is full, due, or asked for."""
+        return (
+            self._closed
+            or len(self._queue) + len(self._arrived) >= self._max_batch_spans
+            or self._accepted - self._queued_spans < self._flush_until
+            or self._due is None
+            or self._due <= time.monotonic()
+        )
+
+    def _look(self) -> None:
+        """Prepares and measures what has arrived. Only this thread takes from there."""
+        seen: list[tuple[ReadableSpan, int, int]] = []
+        problems: list[str] = []
+        count = change = 0
+        with suppress(IndexError):  # given up meanwhile
+            for count in range(1, len(self._arrived) + 1):
+                span, taken_for = self._arrived[count - 1]
+                change -= taken_for
+                try:
+                    span, wire = self._prepared(span)
+                    memory = memory_bytes(span, wire)
+                except Exception as error:
+                    problems.append(f"it cannot be prepared: {type(error).__name__}: {error}")
+                else:
+                    change += memory
+                    seen.append((span, wire, memory))
+        with self._changed:
+            if len(self._arrived) < count:
+                return
+            for _ in range(count):
+                self._arrived.popleft()
+            self._queue += seen
+            self._queued_spans -= len(problems)
+            self._queued_bytes += change
+        for problem in problems:
+            self._drop(1, REFUSED, problem)
 
     def _take_queued(self) -> None:
-        """Moves the first spans of the queue, prepared, into one batch. Only this thread takes from the queue."""
+        """Moves the first spans of the queue into one batch."""
         batch = Batch([], 0)
         size = 0
         resource = None
-        while self._queue and len(batch.spans) < self._max_batch_spans:
-            queued, memory = self._queue[0]
-            span, problem = queued, ""
-            try:
-                span = self._prepared(queued)
-                size += wire_bytes(span)
-            except Exception as error:
-                problem = f"it cannot be prepared: {type(error).__name__}: {error}"
-            if span.resource is not resource:
-                resource = span.resource
-                size += resource_wire_bytes(resource)
-            if batch.spans and size > self._max_batch_bytes:
-                break
-            with self._changed:
-                if not self._queue:
-                    return  # given up meanwhile
+        with self._changed:
+            while self._queue and len(batch.spans) < self._max_batch_spans:
+                span, wire, memory = self._queue[0]
+                size += wire
+                if span.resource is not resource:
+                    resource = span.resource
+                    size += resource_wire_bytes(resource)
+                if batch.spans and size > self._max_batch_bytes:
+                    break
                 self._queue.popleft()
-                if problem:
-                    self._queued_spans -= 1
-                    self._queued_bytes -= memory
-                else:
-                    self._counts.submitted += 1
-                    batch.spans.append(span)
-                    batch.memory += memory
-                    if len(batch.spans) == 1:
-                        self._in_hand.append(batch)
-            if problem:
-                self._drop(1, REFUSED, problem)
+                batch.spans.append(span)
+                batch.memory += memory
+            self._due = None
+            if batch.spans:
+                self._counts.submitted += len(batch.spans)
+                self._in_hand.append(batch)
 
     def _take_kept(self) -> None:
         assert self._backlog is not None
@@ -377,10 +414,15 @@ class DeliveryProcessor(SpanProcessor):
         else:
             ticket.done(0)
 
-    def _prepared(self, span: ReadableSpan) -> ReadableSpan:
+    def _prepared(self, span: ReadableSpan) -> tuple[ReadableSpan, int]:
+        """A span as it may leave, and its bytes on the wire."""
         if self._prepare is not None:
             span = self._prepare(span)
-        return cut(span, self._max_batch_bytes)
+        wire = wire_bytes(span)
+        if wire > self._max_batch_bytes:
+            span = cut(span, self._max_batch_bytes)
+            wire = wire_bytes(span)
+        return span, wire
 
     def _attempt(self, batch: Batch) -> bool:
         """Sends a batch; what comes of it is settled, split, or waits. False at the end of the shutdown's time."""
@@ -485,10 +527,13 @@ class DeliveryProcessor(SpanProcessor):
             Whether it was a shutdown.
         """
         until = time.monotonic() + seconds
-        with self._changed:
-            closed, flush_until = self._closed, self._flush_until
-            while (left := until - time.monotonic()) > 0:
-                if self._closed != closed or (self._flush_until != flush_until and not obey):
-                    break
-                self._changed.wait(left)
-            return self._closed
+        closed, flush_until = self._closed, self._flush_until
+        while True:
+            if len(self._arrived) >= _LOOKED_AT_ONCE:
+                self._look()
+            with self._changed:
+                left = until - time.monotonic()
+                if left <= 0 or self._closed != closed or (self._flush_until != flush_until and not obey):
+                    return self._closed
+                if len(self._arrived) < _LOOKED_AT_ONCE:
+                    self._changed.wait(left)
