@@ -81,7 +81,7 @@ def with_span(
         tool: The tool that it is a call of.
         more: Other values to set.
     """
-    outside = trace.get_current_span(context)
+    outside = active_in(context)
     if not tool and _OURS in context and (around := place_in(context, conversation_id)):
         tool = around.tool
     host = runtime.current().host
@@ -98,22 +98,30 @@ def _cuts(active: SpanContext, span: Span) -> bool:
 
 def place_in(context: Context | None, conversation_id: str) -> Place | None:
     """Our innermost span in a context, if it is of that conversation."""
-    place = otel_context.get_value(_OURS, context)
-    if not isinstance(place, Place) or place.conversation_id not in ("", conversation_id):
+    place = (otel_context.get_current() if context is None else context).get(_OURS)
+    if type(place) is not Place or place.conversation_id not in ("", conversation_id):
         return None
     return place
 
 
+def active_in(context: Context) -> Span:
+    """OpenTelemetry's current span in a context; the invalid one if there is none."""
+    found: Any = context.get(_CURRENT_SPAN)
+    return trace.INVALID_SPAN if found is None else found
+
+
 def parent_in(context: Context | None, conversation_id: str) -> SpanContext | None:
     """The parent, in the conversation's trace, of a span of that conversation started in this context."""
-    active = trace.get_current_span(context)
-    found = active.get_span_context()
+    if context is None:
+        context = otel_context.get_current()
+    active = active_in(context)
     place = place_in(context, conversation_id)
     if place is None:
-        return _as_adopted(found, conversation_id)
+        return _as_adopted(active.get_span_context(), conversation_id)
     ours = place.span.get_span_context()
     if active is place.span or active is place.outside:
         return ours
+    found = active.get_span_context()
     if found.trace_id == ours.trace_id:
         return found
     return _as_adopted(found, conversation_id) or ours

@@ -223,25 +223,30 @@ class Privacy:
         return value
 
     def _with_ip_policy(self, span: ReadableSpan) -> ReadableSpan:
-        attributes = span.attributes or {}
-        keys = [*semconv.CLIENT_ADDRESS_KEYS]
-        if span.kind is SpanKind.SERVER:
-            keys += _PEER_KEYS
-        found = [key for key in keys if key in attributes]
-        if not found or self._ip_policy == "full":
+        if self._ip_policy == "full":
             return span
-        changed = dict(attributes)
+        keys = _ADDRESS_KEYS if span.kind is SpanKind.SERVER else semconv.CLIENT_ADDRESS_KEYS
+        attributes: dict[str, Any] = (span.attributes or {}).copy()  # type: ignore[attr-defined]  # a dict, or ours
+        found = [key for key in keys if key in attributes]
+        if not found:
+            return span
         for key in found:
-            address = geo.parse_address(str(changed[key]))
+            address = geo.parse_address(str(attributes[key]))
             stored = geo.apply_policy(address, self._ip_policy) if address is not None else ""
             if stored:
-                changed[key] = stored
+                attributes[key] = stored
             else:
-                del changed[key]
-        return EditedSpan(span, attributes=changed)
+                del attributes[key]
+        return EditedSpan(span, attributes=attributes)
 
 
-_PEER_KEYS = ("http.client_ip", "net.peer.ip", "net.sock.peer.addr", "network.peer.address")
+_ADDRESS_KEYS = (
+    *semconv.CLIENT_ADDRESS_KEYS,
+    "http.client_ip",
+    "net.peer.ip",
+    "net.sock.peer.addr",
+    "network.peer.address",
+)
 
 
 def _without_nothing(span: EditedSpan) -> ReadableSpan:

@@ -6,7 +6,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, SynchronousMultiSpanProcessor
 from opentelemetry.trace import Link, SpanContext, TraceFlags
 
 from agentsight_otel import context, identity, lineage, runtime, semconv
@@ -105,6 +105,37 @@ class HostSpanProcessor(_Processor):
             ours, adopted = runtime.current(), lineage.adopted(span.context)
             if ours.deliver is not None and span.context is not None and adopted is not None:
                 ours.deliver(_moved(span, span.context, adopted, ours.resource), adopted.tool)
+
+
+class OwnProcessors(SynchronousMultiSpanProcessor):
+    """The processors of a provider of ours: the identity and the delivery first, then whatever others add."""
+
+    def __init__(self, relay: "Relay | None") -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._identity = IdentityProcessor()
+        self._relay = relay
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """As of both."""
+        self._identity.on_start(span, parent_context)
+        super().on_start(span, parent_context)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """As of both."""
+        if self._relay is not None:
+            self._relay.on_end(span)
+        super().on_end(span)
+
+    def shutdown(self) -> None:
+        """As of both."""
+        if self._relay is not None:
+            self._relay.shutdown()
+        super().shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """As of both."""
+        flushed = self._relay is None or self._relay.force_flush(timeout_millis)
+        return super().force_flush(timeout_millis) and flushed
 
 
 class ConversationSpanProcessor(HostSpanProcessor):

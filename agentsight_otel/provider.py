@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from agentsight_otel import runtime, semconv
 from agentsight_otel.config import SettingError, Settings
 from agentsight_otel.identity import IdGenerator
-from agentsight_otel.processors import HostSpanProcessor, IdentityProcessor, Relay
+from agentsight_otel.processors import HostSpanProcessor, IdentityProcessor, OwnProcessors, Relay
 from agentsight_otel.runtime import Host, Runtime
 from agentsight_otel.sampling import ConversationKeepingSampler, ConversationSampler
 
@@ -62,10 +62,11 @@ class Pipeline:
             self.host = Host.BESIDE
         else:
             self.host = Host.NONE
-        self.provider = self._new_provider(resource_attributes)
         self._relay = Relay(delivery, outsiders=self.host is not Host.ATTACHED) if delivery is not None else None
+        self.provider = self._new_provider(resource_attributes)
         if self._relay is not None:
-            self.provider.add_span_processor(self._relay)
+            if self.host is Host.ATTACHED:
+                self.provider.add_span_processor(self._relay)
             if isinstance(present, TracerProvider) and present in _ours:
                 # Of an earlier init(); the global one cannot be replaced, and others hold its tracers.
                 present.add_span_processor(self._relay)
@@ -115,13 +116,13 @@ class Pipeline:
             resource=base.merge(Resource(attributes)),
             id_generator=IdGenerator(),
             # Attached, our spans go through the application's processors, but not through its sampler.
-            active_span_processor=_processors_of(self._theirs) if self.host is Host.ATTACHED else None,
+            active_span_processor=_processors_of(self._theirs)
+            if self.host is Host.ATTACHED
+            else OwnProcessors(self._relay),
             # Messages are events, and a turn loses none of them.
             span_limits=SpanLimits(max_events=SpanLimits.UNSET, max_span_attributes=_MAX_ATTRIBUTES),
             shutdown_on_exit=False,
         )
-        if self.host is not Host.ATTACHED:
-            provider.add_span_processor(IdentityProcessor())
         _ours.add(provider)
         return provider
 

@@ -79,9 +79,9 @@ def _attributes(attributes: Any) -> int:
         return 0
     # A plain dict is walked several times as fast as OpenTelemetry's own mapping.
     plain: dict[str, Any] = attributes.copy()
-    values = plain.values()
-    if _PLAIN.issuperset(map(type, values)):  # as nearly always; all at once costs a fraction of one by one
-        text = "".join(map(str, values))
-        keys = "".join(plain)
-        return len(plain) * (_ATTRIBUTE_WIRE + _NUMBER_WIRE) + value_wire_bytes(keys) + value_wire_bytes(text)
-    return sum(attribute_wire_bytes(key, value) for key, value in plain.items())
+    texts = [value for value in plain.values() if type(value) is str]
+    if len(texts) < len(plain) and not _PLAIN.issuperset(map(type, plain.values())):
+        return sum(attribute_wire_bytes(key, value) for key, value in plain.items())
+    # As nearly always; all at once costs a fraction of one by one.
+    text = "".join(plain) + "".join(texts)
+    return len(plain) * (_ATTRIBUTE_WIRE + _NUMBER_WIRE) + value_wire_bytes(text)

@@ -81,7 +81,7 @@ class AgentSpan(Scope):
 
     def _start(self, kind: str, name: str, attributes: Attributes, root: bool, span_id: int) -> Span:
         around = self.context
-        active = trace.get_current_span(around).get_span_context()
+        active = lineage.active_in(around).get_span_context()
         turn = context.turn_in(around)
         above = None if root or turn is None else lineage.parent_in(around, self.conversation.id)
         links: list[Link] = []
@@ -92,17 +92,18 @@ class AgentSpan(Scope):
                 parent = trace.set_span_in_context(INVALID_SPAN, around)
         elif above is not active:
             parent = trace.set_span_in_context(NonRecordingSpan(above), around)
-        given: dict[str, Any] = {
-            semconv.SPAN_KIND: kind,
-            **context.identity_of(self.conversation, turn),
-            **attributes,
-        }
-        per_turn = self._runtime.settings.trace_per == "turn"
+        given: dict[str, Any] = {semconv.SPAN_KIND: kind}
+        given.update(context.identity_of(self.conversation, turn))
+        given.update(attributes)
         if len(name) > MAX_NAME_CHARACTERS:
             name = bounded(name, MAX_NAME_CHARACTERS)
+        tracer = self._runtime.tracer
+        if above is not None and not span_id:  # the trace is the parent's, and the id any
+            return tracer.start_span(name, parent, self.otel_kind, given, links, self._now_ns())
+        per_turn = self._runtime.settings.trace_per == "turn"
         token = identity.begin_span(None if per_turn else self.conversation.trace_id, span_id)
         try:
-            return self._runtime.tracer.start_span(name, parent, self.otel_kind, given, links, self._now_ns())
+            return tracer.start_span(name, parent, self.otel_kind, given, links, self._now_ns())
         finally:
             identity.end_span(token)
 
