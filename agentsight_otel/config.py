@@ -233,7 +233,7 @@ class Settings:
     max_queue_bytes: int = _setting(
         "AGENTSIGHT_MAX_QUEUE_BYTES",
         _whole(65_536, 17_179_869_184),
-        67_108_864,
+        134_217_728,
         "Memory for them in bytes, approximately.",
     )
     max_batch_spans: int = _setting(

@@ -39,7 +39,7 @@ _get_current = _RUNTIME_CONTEXT.get_current
 _metadata_lock = new_lock()  # putting somebody's values into text runs code of theirs
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Conversation:
     """One conversation, as far as this process knows it.
 
@@ -137,7 +137,7 @@ def describe(
 ) -> Conversation:
     """A conversation from what is given of it now, and what this context already knows of the same one."""
     limit = runtime.settings.max_value_bytes
-    known = to_text(conversation_id, limit).strip()
+    known = _short(conversation_id, limit)
     if not known:
         say("conversation_id", f"conversation_id: {conversation_id!r}: expected a non-empty text; it counts nowhere")
     attributes: Attributes = {}
@@ -147,11 +147,7 @@ def describe(
         attributes[semconv.CONVERSATION_ID] = known
     given = (device, source, language, name, metadata, customer_id, environment, country)
     for (key, fold), value in zip(_FIELDS, given, strict=True):
-        if value is None:
-            continue
-        # As nearly always; to_text() looks after the rest.
-        short = type(value) is str and len(value) < _MAX_SHORT and value.isascii()
-        if text := (value if short else to_text(value, limit)).strip():  # type: ignore[attr-defined]
+        if value is not None and (text := _short(value, limit)):
             attributes[key] = fold(text) if fold else text
     document = dict(metadata) if metadata is not None and isinstance(metadata, Mapping) else {}
     current = current_conversation()
@@ -162,6 +158,13 @@ def describe(
     if visitor := _visitor(with_address=semconv.CLIENT_ADDRESS not in attributes and customer_ip_address is None):
         attributes = {**visitor, **attributes}
     return Conversation(known, attributes, document, recorded is not False)
+
+
+def _short(value: object, limit: int) -> str:
+    """The text of a value, without space around it."""
+    if type(value) is str and len(value) < _MAX_SHORT and value.isascii():
+        return value.strip()  # as nearly always
+    return to_text(value, limit).strip()
 
 
 def with_visitor(attributes: Attributes, context: Context | None = None) -> Context:
@@ -175,7 +178,7 @@ def with_visitor(attributes: Attributes, context: Context | None = None) -> Cont
 
 
 def _visitor(*, with_address: bool) -> Attributes:
-    found: Attributes = otel_context.get_value(_VISITOR) or {}  # type: ignore[assignment]
+    found: Attributes = _get_current().get(_VISITOR) or {}  # type: ignore[assignment]
     if with_address:
         return found
     # The place belongs to the address.

@@ -78,7 +78,7 @@ class DeliveryProcessor(SpanProcessor):
         exporter: SpanExporter,
         *,
         max_queue_spans: int = 50_000,
-        max_queue_bytes: int = 67_108_864,
+        max_queue_bytes: int = 134_217_728,
         max_batch_spans: int = 5_000,
         max_batch_bytes: int = 3_670_016,
         schedule_delay_s: float = 1.0,

@@ -170,7 +170,9 @@ class Relay(_Processor):
     def on_end(self, span: ReadableSpan) -> None:
         """Delivers a span. Never raises."""
         try:
-            if self._outsiders or _is_inside(span):
+            if TOOL_CALLS.only_ours and self._outsiders and self._delivery is not None:
+                self._delivery.on_end(span)  # as nearly always
+            elif self._outsiders or _is_inside(span):
                 adopted = lineage.adopted(span.context)
                 self.deliver(span, adopted.tool if adopted else "")
         except Exception as error:

@@ -142,7 +142,7 @@ class AgentSpan(Scope):
     def _finish(self, error: BaseException | None, reason: str | None) -> None:
         if self._finished or self._process != _process:
             return
-        now_ns = time.time_ns()
+        now_ns = 0
         # Whoever closes it may be the garbage collector, in the middle of anything.
         later = isinstance(error, GeneratorExit)
         try:
@@ -156,6 +156,7 @@ class AgentSpan(Scope):
                     self._set_outcome(error, reason)
         except Exception as problem:
             swallow("ending a span", problem)
+            now_ns = now_ns or time.time_ns()
         if later:  # without the error itself, which holds the frames that it came through
             _keeper.run(functools.partial(self._end, now_ns, GeneratorExit()))
         else:

@@ -34,16 +34,19 @@ class ToolCalls:
     Two spans of different instrumentation scopes are one call if both are tool calls of the same name in the same
     conversation, and overlap in time: one ran inside the other, or both are told of it by the same callbacks. Ours
     counts if there is one, else the one that ends first. One scope that calls a tool within itself means two calls.
+
+    Attributes:
+        only_ours: Whether nobody else has reported anything yet.
     """
 
     def __init__(self) -> None:
         self._lock = new_lock()
         self._ended: OrderedDict[tuple[str, str], list[_Call]] = OrderedDict()
-        self._only_ours = True
+        self.only_ours = True
 
     def others_report(self) -> None:
         """From now on there is something to compare with."""
-        self._only_ours = False
+        self.only_ours = False
 
     def demotion(self, span: ReadableSpan, inside: str) -> Mapping[str, str]:
         """What to set on a finished span so that it is not counted; empty for one that counts, or is no tool call.
@@ -52,7 +55,7 @@ class ToolCalls:
             span: A finished one.
             inside: The tool of ours that it ran in; '' for none.
         """
-        if self._only_ours:
+        if self.only_ours:
             return {}
         attributes = span.attributes or {}
         name = tool_of(attributes)
