@@ -1,7 +1,7 @@
 """``agentsight-otel up``."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,7 +9,9 @@ from agentsight_otel import replay
 from agentsight_otel.cli.target import data_option
 from agentsight_otel.clickhouse_url import DEFAULT_DATABASE
 from agentsight_otel.local import default_data_folder, demo
-from agentsight_otel.local.up import Running, UpSettings, up
+
+if TYPE_CHECKING:
+    from agentsight_otel.local.up import Running, UpSettings
 
 _PORT = click.IntRange(0, 65535)
 
@@ -26,6 +28,9 @@ _PORT = click.IntRange(0, 65535)
 )
 def up_command(data: Path | None, with_demo: bool, token: str | None, **given: Any) -> None:
     """Run it all on this machine until Ctrl-C: ClickHouse, OTLP in, and the dashboard page."""
+    # Not for the other commands: its servers take longer to import than most of these run.
+    from agentsight_otel.local.up import UpSettings, up
+
     if token is not None and not token.strip():
         raise click.BadParameter("expected at least one character", param_hint="--token")
     settings = UpSettings(
@@ -36,7 +41,7 @@ def up_command(data: Path | None, with_demo: bool, token: str | None, **given: A
         **given,
     )
 
-    def ready(running: Running) -> None:
+    def ready(running: "Running") -> None:
         _say(running, settings)
         if with_demo:
             played = replay.play(demo.transcripts(), running.clickhouse_url, **demo.PLAYED_AS)
@@ -46,7 +51,7 @@ def up_command(data: Path | None, with_demo: bool, token: str | None, **given: A
     click.echo("stopped")
 
 
-def _say(running: Running, settings: UpSettings) -> None:
+def _say(running: "Running", settings: "UpSettings") -> None:
     click.echo(f"The dashboard: {running.page_url}" + ("  (asks for the token)" if settings.token else ""))
     click.echo(f"Data in {settings.home}, database {settings.database}")
     if running.collector is None:
