@@ -1,5 +1,6 @@
 """What could not be delivered by exit waits on disk, and the next process delivers it, once."""
 
+import fcntl
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from agentsight_otel import _guard
+from agentsight_otel import _guard, clickhouse_client
 from agentsight_otel.otlp_codec import decode_spans, encode_spans
 from agentsight_otel.spool import Spool
 from benchmarks.faulty_receiver import faulty_receiver
@@ -77,6 +78,61 @@ def spans_of(count: int) -> list[object]:
         span.end()
         spans.append(span)
     return spans
+
+
+def test_whoever_is_killed_while_delivering_leaves_all_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENTSIGHT_SPOOL_DIR", str(tmp_path / "spool"))
+    with faulty_receiver("http/protobuf", tmp_path, "absent") as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint)
+        command = [sys.executable, "-c", PROGRAM]
+        subprocess.run([*command, "20"], check=True, timeout=60)
+        receiver.become("hanging")
+        with subprocess.Popen([*command, "0", "sleep"], stdout=subprocess.DEVNULL) as killed:
+            until(lambda: locked(tmp_path / "spool"))
+            killed.kill()
+        receiver.become("ok")
+        with subprocess.Popen([*command, "0", "sleep"], stdout=subprocess.DEVNULL) as next_one:
+            until(lambda: not list((tmp_path / "spool").glob("*.otlp")))
+            next_one.terminate()
+        assert len(set(receiver.received())) == len(receiver.received()) == 20
+
+
+def locked(folder: Path) -> bool:
+    """Whether some process delivers the folder's file."""
+    for path in folder.glob("*.otlp"):
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return True
+    return False
+
+
+def test_a_full_disk_costs_the_spans_is_said_and_leaves_no_half_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENTSIGHT_SPOOL_DIR", str(tmp_path))
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    full = "import resource, logging; logging.basicConfig(); resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))"
+    done = subprocess.run([sys.executable, "-c", full + PROGRAM, "20"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert "undelivered spans cannot be kept" in done.stderr and "20 span(s) dropped" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_spans_for_clickhouse_wait_too(schema_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTSIGHT_SPOOL_DIR", str(tmp_path))
+    monkeypatch.setenv("AGENTSIGHT_CLICKHOUSE_URL", "http://admin:x@127.0.0.1:1/x")
+    command = [sys.executable, "-c", PROGRAM]
+    subprocess.run([*command, "20"], check=True, timeout=60)
+    assert len(list(tmp_path.glob("*.otlp"))) == 1
+    monkeypatch.setenv("AGENTSIGHT_CLICKHOUSE_URL", schema_url)
+    subprocess.run([*command, "5"], check=True, timeout=60)
+    with clickhouse_client.connect(schema_url) as client:
+        until(lambda: client.query("SELECT count(), uniqExact(SpanId) FROM otel_traces").result_rows == [(25, 25)])
+    assert list(tmp_path.glob("*.otlp")) == []
 
 
 def test_the_bytes_survive_decoding() -> None:

@@ -125,6 +125,38 @@ def test_the_queue_is_bounded_in_bytes() -> None:
     assert delivery.dropped == 7
 
 
+def test_the_queue_is_bounded_in_bytes_while_the_background_thread_is_stuck() -> None:
+    backend = Backend()
+    backend.hang = threading.Event()
+    delivery = DeliveryProcessor(backend, max_queue_bytes=4_000_000, max_batch_spans=1, schedule_delay_s=0)
+    tracer = tracer_of(delivery)
+    send(tracer, "first")
+    until(lambda: backend.attempts == 1)
+    for _ in range(300):
+        tracer.start_span("large", attributes={"text": "x" * 100_000}).end()
+    # 30 of them had not been measured when they came: 4,000,000 bytes by 128 KiB.
+    assert 40 <= delivery.queued <= 75
+    backend.hang.set()
+    assert delivery.force_flush() is False  # some were dropped
+    assert delivery.exported + delivery.dropped == 301 and delivery.queued == 0
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), GeneratorExit(), MemoryError()])
+def test_an_exporter_that_raises_anything_ends_an_attempt_and_no_more(error: BaseException) -> None:
+    class Failing(Backend):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            if not self.attempts:
+                self.attempts = 1
+                raise error
+            return super().export(spans)
+
+    backend = Failing()
+    delivery = DeliveryProcessor(backend, schedule_delay_s=0)
+    send(tracer_of(delivery), "a", "b")
+    until(lambda: sorted(backend.taken) == ["a", "b"])
+    assert delivery.dropped == 0
+
+
 def test_one_refused_span_does_not_hold_back_the_others() -> None:
     backend = Backend()
     backend.refused = {"7"}

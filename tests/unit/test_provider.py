@@ -154,6 +154,20 @@ def test_beside_a_provider_its_spans_reach_us_with_identity_our_resource_and_a_l
     assert [link.context for link in turn.links] == [named(application.theirs, "POST /chat").context]
 
 
+def test_beside_a_provider_what_reaches_us_is_masked_and_what_it_has_itself_is_not() -> None:
+    application = Application(mask="email", capture_content=["tool_results"])
+    with agentsight.conversation("c1"), agentsight.turn():
+        attributes = {"note": "ann@example.com", "gen_ai.input.messages": "ann@example.com"}
+        with application.tracer.start_as_current_span("GET ann@example.com", attributes=attributes):
+            pass
+    (ours,) = [span for span in application.ours if span.name.startswith("GET")]
+    assert (ours.name, (ours.attributes or {})["note"]) == ("GET [email]", "[email]")
+    assert "gen_ai.input.messages" not in (ours.attributes or {})
+    (theirs,) = application.theirs
+    assert theirs.name == "GET ann@example.com"
+    assert {key: (theirs.attributes or {}).get(key) for key in attributes} == attributes
+
+
 @pytest.mark.parametrize(
     "sampler", [ALWAYS_OFF, ParentBased(ALWAYS_OFF), TraceIdRatioBased(0)], ids=["off", "parent-based", "ratio"]
 )
