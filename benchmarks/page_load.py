@@ -3,7 +3,8 @@
     python benchmarks/page_load.py --spans 1000000
 
 Generates the conversations of metric_views.py over 90 days in an embedded ClickHouse, opens the overview for several
-windows, each time in a fresh browser profile (nothing cached), and prints medians in milliseconds since navigation.
+windows, each time in a fresh browser profile (nothing cached) and a browser window that is open already, and prints
+medians in milliseconds since navigation.
 """
 
 import argparse
@@ -30,6 +31,8 @@ FIGURES = (
     "() => [...document.querySelectorAll('.tile .value')].length === 8 && !document.querySelector('.tile .skeleton')"
 )
 PANELS = "() => !document.querySelector('main .skeleton') && document.querySelector('.world .known')"
+WINDOW_OPENS_MS = 2_000
+"""A window's own tab strip and toolbar are pages, too: on two processors they take a second beside ours."""
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 
 
@@ -68,6 +71,7 @@ def serve(url: str) -> str:
 def visit(browser: Browser, address: str, days: int) -> tuple[float, float, float]:
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     page: Any = context.new_page()
+    page.wait_for_timeout(WINDOW_OPENS_MS)
     begin, end = (END - timedelta(days=days)).isoformat(), END.isoformat()
     page.goto(f"{address}/?from={begin}&to={end}&timezone=UTC".replace("+", "%2B"), wait_until="commit")
     times = []

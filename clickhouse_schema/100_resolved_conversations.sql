@@ -2,7 +2,7 @@
 -- Grain: one row per conversation. A filter on conversation_key reaches the table before the rows are grouped.
 -- Units: times and durations in ms, NULL where there is none; unknown where a dimension was never given; '' where
 -- there is no customer or no name.
--- Read by: matching_conversations, conversations_v, agentsight_otel.reader.
+-- Read by: matching_conversations, window_conversations, conversations_v, agentsight_otel.reader.
 CREATE OR REPLACE VIEW {database}.resolved_conversations AS
 WITH
     stamp -> if(stamp = unhex('FF'), 'unknown', substring(stamp, 9)) AS or_unknown,

@@ -1,5 +1,5 @@
 -- Conversations that match the filters, an empty array being no filter. Internal.
--- Grain: one row per conversation. Read by: every view that filters.
+-- Grain: one row per conversation. Read by: every view that filters, but for window_conversations.
 CREATE OR REPLACE VIEW {database}.matching_conversations AS
 SELECT *
 FROM {database}.resolved_conversations

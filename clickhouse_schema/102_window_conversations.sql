@@ -2,8 +2,8 @@
 -- Grain: one row per conversation. Read by: the views of conversations.
 --
 -- A day's row tells which conversations may have started in the window; only of those all other days are read.
--- It repeats the filters of matching_conversations: ClickHouse analyses a view with parameters again for each one that
--- it is nested in, so that a level more costs every metric a quarter of what it takes to plan.
+-- It repeats the filters of matching_conversations: ClickHouse analyses a view with parameters once more for each such
+-- view around it, and that level made every metric a quarter dearer to plan.
 CREATE OR REPLACE VIEW {database}.window_conversations AS
 SELECT *
 FROM {database}.resolved_conversations

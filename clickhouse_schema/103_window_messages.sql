@@ -1,6 +1,6 @@
 -- Messages with their own timestamp in [from, to), of conversations that match the filters. Internal.
 -- Grain: one row per day and conversation with such messages; `messages` as in conversation_days, cut to the window.
--- Read by: metric_total_messages, metric_peak_hours, metric_daily_overview.
+-- Read by: metric_total_messages, window_times, the page.
 CREATE OR REPLACE VIEW {database}.window_messages AS
 WITH
     toUnixTimestamp64Milli({from:DateTime64(3, 'UTC')}) AS from_ms,
