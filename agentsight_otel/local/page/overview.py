@@ -61,13 +61,13 @@ def _answers(window: Window) -> list[Answer]:
     answers.append((partial(_of_values, with_facets=not is_filtered), [_query("filter_values", window)]))
     answers.append((partial(_whole, "metric_tool_usage"), [_query("metric_tool_usage", window)]))
     if is_filtered:
-        answers.append((_facet_part, [_query("filter_values", _unfiltered(window))]))
+        answers.append((_facet_part, [_facets_query(window)]))
     return answers
 
 
 async def facets(ask: Ask, window: Window) -> dict[str, list[list[Any]]]:
     """By filter, the values that conversations of the window have, the most frequent first, with their numbers."""
-    return _facets(await ask(*_query("filter_values", _unfiltered(window))))
+    return _facets(await ask(*_facets_query(window)))
 
 
 async def _rows(ask: Ask, query: Query) -> Rows:
@@ -82,8 +82,9 @@ def _query(view: str, window: Window) -> Query:
     return f"SELECT * FROM {view_call(view)}", query_parameters(window)
 
 
-def _unfiltered(window: Window) -> Window:
-    return Window(window.start, window.end, window.timezone)
+def _facets_query(window: Window) -> Query:
+    sql, parameters = _query("filter_values", Window(window.start, window.end, window.timezone))
+    return f"{sql} LIMIT {_MOST_FACETS} BY filter", parameters
 
 
 def _part(view: str, rows: Rows, previous: Rows | None = None) -> Part:
