@@ -224,11 +224,19 @@ def identity_in(context: Context | None) -> Attributes:
 
 def identity_of(conversation: Conversation, turn: Turn | None) -> Attributes:
     """The attributes of every span in a conversation and turn; where the former is none, of the turn's own."""
+    found: Attributes = {}
+    add_identity(found, conversation, turn)
+    return found
+
+
+def add_identity(attributes: Attributes, conversation: Conversation, turn: Turn | None) -> None:
+    """Adds what ``identity_of`` returns."""
     if turn is not None and not conversation.id:
         conversation = turn.conversation
-    if not conversation.recorded:
-        return {}
-    return conversation.attributes if turn is None else {**conversation.attributes, semconv.TURN_ID: turn.id}
+    if conversation.recorded:
+        attributes.update(conversation.attributes)
+        if turn is not None:
+            attributes[semconv.TURN_ID] = turn.id
 
 
 def with_model_hint(model: str, context: Context | None = None) -> Context:

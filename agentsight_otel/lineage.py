@@ -114,8 +114,11 @@ def parent_in(context: Context | None, conversation_id: str) -> SpanContext | No
     """The parent, in the conversation's trace, of a span of that conversation started in this context."""
     if context is None:
         context = otel_context.get_current()
-    active = active_in(context)
-    place = place_in(context, conversation_id)
+    return parent_of(active_in(context), place_in(context, conversation_id), conversation_id)
+
+
+def parent_of(active: Span, place: Place | None, conversation_id: str) -> SpanContext | None:
+    """As ``parent_in``, of a context with this current span and place of ours."""
     if place is None:
         return _as_adopted(active.get_span_context(), conversation_id)
     ours = place.span.get_span_context()

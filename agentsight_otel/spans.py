@@ -56,7 +56,7 @@ class AgentSpan(Scope):
         root: bool = False,
         span_id: int = 0,
     ) -> None:
-        self.context = context.current_context()
+        around = self.context = context.current_context()
         self.conversation = NO_CONVERSATION
         self.span: Span = INVALID_SPAN
         self._finished = False
@@ -66,44 +66,48 @@ class AgentSpan(Scope):
         self._runtime = runtime.current()
         try:
             if conversation is not None:
-                self.context = context.with_conversation(conversation, self.context)
-            self.conversation = context.conversation_in(self.context)
-            if self._runtime.enabled and self.conversation.recorded:
+                around = self.context = context.with_conversation(conversation, around)
+            known = self.conversation = context.conversation_in(around)
+            if self._runtime.enabled and known.recorded:
                 if not _keeper.running:
                     _keeper.start()
                 self.span = self._start(kind, name, attributes, root, span_id)
                 tool = str(attributes[semconv.GEN_AI_TOOL_NAME]) if kind == semconv.KIND_TOOL else ""
-                self.context = lineage.with_span(
-                    self.span, self.conversation.id, self.context, tool, self._context_values()
-                )
+                self.context = lineage.with_span(self.span, known.id, around, tool, self._context_values())
         except Exception as error:
             swallow("starting a span", error)
 
     def _start(self, kind: str, name: str, attributes: Attributes, root: bool, span_id: int) -> Span:
-        around = self.context
-        active = lineage.active_in(around).get_span_context()
+        around, conversation = self.context, self.conversation
         turn = context.turn_in(around)
-        above = None if root or turn is None else lineage.parent_in(around, self.conversation.id)
-        links: list[Link] = []
+        active = lineage.active_in(around)
+        place = lineage.place_in(around, conversation.id)
+        inside = turn is not None and not root
+        links: list[Link] | None = None
         parent = around
-        if above is None:
-            if active.is_valid:
-                links.append(Link(active))
-                parent = trace.set_span_in_context(INVALID_SPAN, around)
-        elif above is not active:
-            parent = trace.set_span_in_context(NonRecordingSpan(above), around)
+        if not inside or place is None or place.span is not active:  # else, as mostly, ours is the current span
+            above = lineage.parent_of(active, place, conversation.id) if inside else None
+            inside = above is not None
+            current = active.get_span_context()
+            if above is None:
+                if current.is_valid:
+                    links = [Link(current)]
+                    parent = trace.set_span_in_context(INVALID_SPAN, around)
+            elif above is not current:
+                parent = trace.set_span_in_context(NonRecordingSpan(above), around)
         given: dict[str, Any] = {semconv.SPAN_KIND: kind}
-        given.update(context.identity_of(self.conversation, turn))
+        context.add_identity(given, conversation, turn)
         given.update(attributes)
         if len(name) > MAX_NAME_CHARACTERS:
             name = bounded(name, MAX_NAME_CHARACTERS)
+        now_ns = self._last_ns = clock.now_ns()
         tracer = self._runtime.tracer
-        if above is not None and not span_id:  # the trace is the parent's, and the id any
-            return tracer.start_span(name, parent, self.otel_kind, given, links, self._now_ns())
+        if inside and not span_id:  # the trace is the parent's, and the id any
+            return tracer.start_span(name, parent, self.otel_kind, given, links, now_ns)
         per_turn = self._runtime.settings.trace_per == "turn"
-        token = identity.begin_span(None if per_turn else self.conversation.trace_id, span_id)
+        token = identity.begin_span(None if per_turn else conversation.trace_id, span_id)
         try:
-            return tracer.start_span(name, parent, self.otel_kind, given, links, self._now_ns())
+            return tracer.start_span(name, parent, self.otel_kind, given, links, now_ns)
         finally:
             identity.end_span(token)
 
@@ -144,7 +148,7 @@ class AgentSpan(Scope):
             return
         now_ns = 0
         # Whoever closes it may be the garbage collector, in the middle of anything.
-        later = isinstance(error, GeneratorExit)
+        later = error is not None and isinstance(error, GeneratorExit)
         try:
             with self._lock:  # not amid a message
                 if self._finished:
@@ -152,11 +156,11 @@ class AgentSpan(Scope):
                 self._finished = True
                 self.context = _NOWHERE  # which had us in it
                 now_ns = self._now_ns()
-                if not later:
+                if (error is not None or reason is not None) and not later:
                     self._set_outcome(error, reason)
         except Exception as problem:
             swallow("ending a span", problem)
-            now_ns = now_ns or time.time_ns()
+        now_ns = now_ns or time.time_ns()
         if later:  # without the error itself, which holds the frames that it came through
             _keeper.run(functools.partial(self._end, now_ns, GeneratorExit()))
         else:

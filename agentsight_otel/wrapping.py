@@ -43,7 +43,9 @@ class Helper(Generic[S]):
 
     def __enter__(self) -> S:
         """Starts the work, and makes it current."""
-        return self._enter(id(sys._getframe(1)))
+        work = self._begin()
+        self._entered.append((id(sys._getframe(1)), work, context.attach(work.context)))
+        return work
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -53,7 +55,9 @@ class Helper(Generic[S]):
 
     def __aenter__(self) -> "_Ready[S]":
         """As ``__enter__``."""
-        return _Ready(self._enter(id(sys._getframe(1))))
+        work = self._begin()
+        self._entered.append((id(sys._getframe(1)), work, context.attach(work.context)))
+        return _Ready(work)
 
     def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -61,11 +65,6 @@ class Helper(Generic[S]):
         """As ``__exit__``."""
         self._exit(id(sys._getframe(1)), error)
         return _Ready(None)
-
-    def _enter(self, frame: int) -> S:
-        work = self._begin()
-        self._entered.append((frame, work, context.attach(work.context)))
-        return work
 
     def _exit(self, frame: int, error: BaseException | None) -> None:
         while entered := list(self._entered):
