@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
@@ -70,10 +71,11 @@ def derived_ids(seed: str) -> Iterator[None]:
 
 
 def span_ids(seed: str) -> Iterator[int]:
-    """The ids that ``derived_ids`` gives, in their order."""
-    counter = 0
-    while True:
-        digest = hashlib.sha256(f"{seed}\x00{counter}".encode("utf-8", "replace")).digest()
+    """The ids that ``derived_ids`` gives, in their order; threads may share them."""
+
+    def nth(number: int) -> int:
+        digest = hashlib.sha256(f"{seed}\x00{number}".encode("utf-8", "replace")).digest()
         # An id of zero would mean "none".
-        yield int.from_bytes(digest[:8], "big") or 1
-        counter += 1
+        return int.from_bytes(digest[:8], "big") or 1
+
+    return map(nth, itertools.count())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.sql.model import DAY_MS, Ask, Event, Span, answers
 from tests.sql.storing import assert_views_agree, empty, insert
 
-EXAMPLES = int(os.environ.get("AGENTSIGHT_MODEL_EXAMPLES", "16"))
+EXAMPLES = int(os.environ.get("AGENTSIGHT_MODEL_EXAMPLES", "12"))
 
 # The ends of summer time in Athens and in New York, a leap day, a year's end.
 ANCHORS_MS = [1_774_746_000_000, 1_793_494_800_000, 1_709_164_800_000, 1_798_761_600_000]

@@ -17,7 +17,7 @@ import trio
 from opentelemetry.instrumentation.threading import ThreadingInstrumentor
 
 import agentsight_otel as agentsight
-from agentsight_otel import concurrency, context
+from agentsight_otel import concurrency, context, identity
 from agentsight_otel.testing import Capture
 
 
@@ -198,3 +198,16 @@ def test_other_processes(tmp_path: Path, method: str) -> None:
     assert sorted(said for row in rows for said in row[5]) == ["said 1", "said 3"]
     metadata = [row[4]["agentsight.conversation.metadata"] for row in rows if row[0] == "metadata_updated"]
     assert [json.loads(text)["plan"] for text in metadata] == ["free", "free"]
+
+
+def test_threads_share_derived_ids() -> None:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        ids = identity.span_ids("seed")
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            taken = list(pool.map(lambda _: [next(ids) for _ in range(2_000)], range(8)))
+    finally:
+        sys.setswitchinterval(before)
+    first = identity.span_ids("seed")
+    assert sorted(one for each in taken for one in each) == sorted(next(first) for _ in range(16_000))
