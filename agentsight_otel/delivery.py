@@ -13,6 +13,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.trace import TraceFlags
 
 from agentsight_otel import context
 from agentsight_otel._guard import guard, say, swallow
@@ -186,7 +187,8 @@ class DeliveryProcessor(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Queues a sampled span. Never raises, never waits for the backend."""
         try:
-            if span.context is None or not span.context.trace_flags.sampled:
+            ids = span.context
+            if ids is None or not ids.trace_flags & TraceFlags.SAMPLED:
                 return
             size = _USUAL_BYTES
             if len(self._arrived) >= self._most_unseen:  # the background thread is busy, or stuck in the exporter

@@ -114,17 +114,26 @@ class OwnProcessors(SynchronousMultiSpanProcessor):
         super().__init__()  # type: ignore[no-untyped-call]
         self._identity = IdentityProcessor()
         self._relay = relay
+        self._has_others = False
+
+    def add_span_processor(self, span_processor: SpanProcessor) -> None:
+        """Adds one of somebody else's."""
+        super().add_span_processor(span_processor)
+        self._has_others = True
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """As of both."""
-        self._identity.on_start(span, parent_context)
-        super().on_start(span, parent_context)
+        if not _is_ours(span):
+            self._identity.on_start(span, parent_context)
+        if self._has_others:
+            super().on_start(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
         """As of both."""
         if self._relay is not None:
             self._relay.on_end(span)
-        super().on_end(span)
+        if self._has_others:
+            super().on_end(span)
 
     def shutdown(self) -> None:
         """As of both."""

@@ -57,7 +57,7 @@ def conversation(
         enabled: False: nothing inside is recorded. Default: as around it.
         fields: As ``get_or_create_conversation`` takes them.
     """
-    return ConversationHelper(conversation_id, dict(fields), enabled=enabled)
+    return ConversationHelper(conversation_id, fields, enabled=enabled)
 
 
 @overload

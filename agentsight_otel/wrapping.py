@@ -146,7 +146,10 @@ def _function(function: Callable[..., Any], begin_call: BeginCall) -> Callable[.
     def call(*args: Any, **kwargs: Any) -> Any:
         if not runtime.current().enabled:
             return function(*args, **kwargs)
-        work = _begun(begin_call, args, kwargs)
+        try:
+            work = begin_call(args, kwargs)
+        except Exception as error:
+            work = _not_begun(error)
         token = context.attach(work.context)
         try:
             value = function(*args, **kwargs)
@@ -164,7 +167,10 @@ def _coroutine(function: Callable[..., Any], begin_call: BeginCall) -> Callable[
     async def call(*args: Any, **kwargs: Any) -> Any:
         if not runtime.current().enabled:
             return await function(*args, **kwargs)
-        work = _begun(begin_call, args, kwargs)
+        try:
+            work = begin_call(args, kwargs)
+        except Exception as error:
+            work = _not_begun(error)
         try:
             value = await streaming.run(work, functools.partial(function, *args, **kwargs))
         except BaseException as error:
@@ -175,12 +181,9 @@ def _coroutine(function: Callable[..., Any], begin_call: BeginCall) -> Callable[
     return call
 
 
-def _begun(begin_call: BeginCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Scope:
-    try:
-        return begin_call(args, kwargs)
-    except Exception as error:
-        swallow("starting work", error)
-        return Scope(context.current_context())
+def _not_begun(error: Exception) -> Scope:
+    swallow("starting work", error)
+    return Scope(context.current_context())
 
 
 def _returned(work: Scope, value: Any) -> Any:

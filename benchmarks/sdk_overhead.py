@@ -1,6 +1,6 @@
 """What one turn costs on the caller's thread: by this SDK, by hand-written OpenTelemetry spans, and by others.
 
-    python benchmarks/sdk_overhead.py [--rounds 15] [--only ours,by_hand]
+    python benchmarks/sdk_overhead.py [--rounds 80] [--only ours,by_hand]
 
 A turn has a conversation's identity, two tool calls with arguments and results, and two messages; the exporter does
 nothing. Each contender runs in a process of its own, the others' in environments that uv makes; they take their rounds
@@ -22,9 +22,10 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-TURNS = 1_000
-PAUSE_S = 0.1
-"""Between rounds, for the background threads to empty their queues, which is not what is measured."""
+WARM_UP_TURNS = 1_000
+TURNS = 100
+PAUSE_S = 0.05
+"""Between rounds, for the background threads to do their part, which is not what is measured."""
 
 
 class Nowhere(SpanExporter):
@@ -237,7 +238,7 @@ def disabled() -> dict[str, float]:
 def measure(contender: str) -> None:
     """In the contender's process: a round for each line read."""
     turn = CONTENDERS[contender][0]()
-    for _ in range(TURNS):
+    for _ in range(WARM_UP_TURNS):
         turn()
     print("ready", flush=True)
     for _ in sys.stdin:
@@ -292,7 +293,7 @@ def compare(names: Sequence[str], rounds: int) -> dict[str, list[float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=80)
     parser.add_argument("--only", default=",".join(CONTENDERS))
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     options = parser.parse_args()
