@@ -203,10 +203,12 @@ def turn_in(context: Context | None) -> Turn | None:
 
 def with_conversation(conversation: Conversation, context: Context | None = None) -> Context:
     """A context in which a conversation is current; a turn of another conversation is no longer."""
-    before = conversation_in(context)
-    changed = otel_context.set_value(_CONVERSATION, conversation, context)
+    around = _get_current() if context is None else context
+    values: dict[str, object] = {_CONVERSATION: conversation}
+    before = conversation_in(around)
     if before.id and before.id != conversation.id:
-        changed = otel_context.set_value(_TURN, None, changed)
+        values[_TURN] = None
+    changed = Context(around, **values)
     if names := runtime.current().settings.propagate:
         changed = baggage.with_identity(names, conversation.attributes, changed)
     return changed

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import itertools
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
@@ -11,7 +12,6 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
 _starting: ContextVar[tuple[int | None, int]] = ContextVar("agentsight_starting", default=(None, 0))
 _derived: ContextVar["Iterator[int] | None"] = ContextVar("agentsight_derived_ids", default=None)
-_random = RandomIdGenerator()
 
 
 @functools.lru_cache(maxsize=4_096)
@@ -42,7 +42,8 @@ class IdGenerator(RandomIdGenerator):
 def new_span_id() -> int:
     """The next id of ``derived_ids``, else a random one."""
     derived = _derived.get()
-    return _random.generate_span_id() if derived is None else next(derived)
+    # An id of zero would mean "none".
+    return (random.getrandbits(64) or 1) if derived is None else next(derived)
 
 
 def begin_span(trace: int | None, span: int) -> "Token[tuple[int | None, int]]":
