@@ -24,18 +24,20 @@ _CONVERSATION = otel_context.create_key("agentsight-conversation")
 _VISITOR = otel_context.create_key("agentsight-visitor")
 _TURN = otel_context.create_key("agentsight-turn")
 _MODEL_HINT = otel_context.create_key("agentsight-model-hint")
-_FIELDS: tuple[tuple[str, Callable[[str], str] | None], ...] = (
-    (semconv.CONVERSATION_DEVICE, str.lower),
-    (semconv.CONVERSATION_SOURCE, str.lower),
-    (semconv.CONVERSATION_LANGUAGE, None),
-    (semconv.CONVERSATION_NAME, None),
-    (semconv.CONVERSATION_METADATA, None),
-    (semconv.USER_ID, None),
-    (semconv.DEPLOYMENT_ENVIRONMENT_NAME, None),
-    (semconv.GEO_COUNTRY_ISO_CODE, str.upper),
-)
+_FIELDS: dict[str, tuple[str, Callable[[str], str] | None]] = {
+    "customer_id": (semconv.USER_ID, None),
+    "device": (semconv.CONVERSATION_DEVICE, str.lower),
+    "source": (semconv.CONVERSATION_SOURCE, str.lower),
+    "language": (semconv.CONVERSATION_LANGUAGE, None),
+    "name": (semconv.CONVERSATION_NAME, None),
+    "metadata": (semconv.CONVERSATION_METADATA, None),
+    "environment": (semconv.DEPLOYMENT_ENVIRONMENT_NAME, None),
+    "country": (semconv.GEO_COUNTRY_ISO_CODE, str.upper),
+}
 _MAX_SHORT = 200  # characters
-_get_current = _RUNTIME_CONTEXT.get_current
+current_context = _RUNTIME_CONTEXT.get_current
+"""Returns OpenTelemetry's current context."""
+
 _metadata_lock = new_lock()  # putting somebody's values into text runs code of theirs
 
 
@@ -120,43 +122,48 @@ class Turn(Protocol):
         """Puts a turn that began without a conversation into the one that is known now."""
 
 
-def describe(
-    runtime: Runtime,
-    conversation_id: object,
-    *,
-    customer_id: object = None,
-    customer_ip_address: object = None,
-    device: object = None,
-    source: object = None,
-    language: object = None,
-    name: object = None,
-    metadata: object = None,
-    environment: object = None,
-    country: object = None,
-    recorded: bool | None = None,
-) -> Conversation:
-    """A conversation from what is given of it now, and what this context already knows of the same one."""
+def describe(runtime: Runtime, conversation_id: object, *, recorded: bool | None = None, **given: Any) -> Conversation:
+    """A conversation from what is given of it now, and what this context already knows of the same one.
+
+    Args:
+        runtime: In use.
+        conversation_id: As given.
+        recorded: Whether it is; default: as this context knows.
+        given: Of ``ConversationFields``; of any type.
+    """
     limit = runtime.settings.max_value_bytes
     known = _short(conversation_id, limit)
     if not known:
         say("conversation_id", f"conversation_id: {conversation_id!r}: expected a non-empty text; it counts nowhere")
     attributes: Attributes = {}
-    if customer_ip_address is not None and (address := to_text(customer_ip_address, limit).strip()):
+    located = given.pop("customer_ip_address", None)
+    if located is not None and (address := to_text(located, limit).strip()):
         attributes.update(geo.attributes_of(address, runtime.settings.ip_policy, runtime.geolocator))
     if known:
         attributes[semconv.CONVERSATION_ID] = known
-    given = (device, source, language, name, metadata, customer_id, environment, country)
-    for (key, fold), value in zip(_FIELDS, given, strict=True):
-        if value is not None and (text := _short(value, limit)):
+    for field_name, value in given.items():
+        if value is None:
+            continue
+        if field_name not in _FIELDS:
+            say(
+                f"field {field_name}",
+                f"{field_name}: expected one of {', '.join(ConversationFields.__annotations__)}; ignored",
+            )
+            continue
+        key, fold = _FIELDS[field_name]
+        if text := _short(value, limit):
             attributes[key] = fold(text) if fold else text
+    metadata = given.get("metadata")
     document = dict(metadata) if metadata is not None and isinstance(metadata, Mapping) else {}
-    current = current_conversation()
+    around = current_context()
+    current = conversation_in(around)
     if known and current.id == known:
         attributes = {**current.attributes, **attributes}
         document = document or dict(current.metadata)
         recorded = current.recorded if recorded is None else recorded
-    if visitor := _visitor(with_address=semconv.CLIENT_ADDRESS not in attributes and customer_ip_address is None):
-        attributes = {**visitor, **attributes}
+    if visitor := around.get(_VISITOR):
+        address_known = located is not None or semconv.CLIENT_ADDRESS in attributes
+        attributes = {**_visitor(visitor, with_address=not address_known), **attributes}
     return Conversation(known, attributes, document, recorded is not False)
 
 
@@ -177,17 +184,14 @@ def with_visitor(attributes: Attributes, context: Context | None = None) -> Cont
     return otel_context.set_value(_VISITOR, attributes, context)
 
 
-def _visitor(*, with_address: bool) -> Attributes:
-    found: Attributes = _get_current().get(_VISITOR) or {}  # type: ignore[assignment]
-    if with_address:
-        return found
+def _visitor(found: Any, *, with_address: bool) -> Attributes:
     # The place belongs to the address.
-    return {key: value for key, value in found.items() if not key.startswith(("client.", "geo."))}
+    return {key: value for key, value in found.items() if with_address or not key.startswith(("client.", "geo."))}
 
 
 def conversation_in(context: Context | None) -> Conversation:
     """The conversation that a context carries; ``NO_CONVERSATION`` where it carries none."""
-    found = (_get_current() if context is None else context).get(_CONVERSATION, NO_CONVERSATION)
+    found = (current_context() if context is None else context).get(_CONVERSATION, NO_CONVERSATION)
     return found if type(found) is Conversation else NO_CONVERSATION
 
 
@@ -198,15 +202,14 @@ def current_conversation() -> Conversation:
 
 def turn_in(context: Context | None) -> Turn | None:
     """The turn that a context carries."""
-    return (_get_current() if context is None else context).get(_TURN)  # type: ignore[return-value]
+    return (current_context() if context is None else context).get(_TURN)  # type: ignore[return-value]
 
 
 def with_conversation(conversation: Conversation, context: Context | None = None) -> Context:
     """A context in which a conversation is current; a turn of another conversation is no longer."""
-    around = _get_current() if context is None else context
+    around = current_context() if context is None else context
     values: dict[str, object] = {_CONVERSATION: conversation}
-    before = conversation_in(around)
-    if before.id and before.id != conversation.id:
+    if _TURN in around and conversation_in(around).id not in ("", conversation.id):
         values[_TURN] = None
     changed = Context(around, **values)
     if names := runtime.current().settings.propagate:
@@ -254,11 +257,6 @@ def model_hint_in(context: Context | None) -> str:
 def make_current(conversation: Conversation) -> None:
     """Makes a conversation current from here on: to the end of the task, thread or surrounding block."""
     attach(with_conversation(conversation))
-
-
-def current_context() -> Context:
-    """OpenTelemetry's current context."""
-    return _get_current()
 
 
 def attach(context: Context) -> "Token[Context] | None":

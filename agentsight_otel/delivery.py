@@ -36,7 +36,7 @@ _CLOSING_RETRY_S = 1.0
 _DOUBTS = 5
 _PROBE_SPANS = 64
 _SMALLEST_CUT_BYTES = 16_384
-_LOOKED_AT_ONCE = 256
+_LOOKED_AT_ONCE = 512
 _UNSEEN_BYTES = 131_072
 _USUAL_BYTES = 3_072
 
@@ -207,7 +207,8 @@ class DeliveryProcessor(SpanProcessor):
                     self._accepted += 1
                     self._arrived.append((span, size))
                     unseen = len(self._arrived)
-                    if unseen in (1, _LOOKED_AT_ONCE) or unseen + len(self._queue) == self._max_batch_spans:
+                    full = unseen == _LOOKED_AT_ONCE or unseen + len(self._queue) == self._max_batch_spans
+                    if unseen == 1 or full:
                         self._wake()
             if refused is not None:
                 self._drop(1, refused)

@@ -66,11 +66,12 @@ class Adopted:
 
 
 _adopted: dict[_Key, tuple[Adopted, "weakref.ref[Span]"]] = {}
+_NOTHING: Mapping[str, object] = {}
 _lock = new_lock()  # a weak reference's callback may run anywhere, also while we hold it
 
 
 def with_span(
-    span: Span, conversation_id: str, context: Context, tool: str = "", more: Mapping[str, object] | None = None
+    span: Span, conversation_id: str, context: Context, tool: str = "", more: Mapping[str, object] = _NOTHING
 ) -> Context:
     """A context inside one of our spans.
 
@@ -84,11 +85,11 @@ def with_span(
     outside = active_in(context)
     if not tool and _OURS in context and (around := place_in(context, conversation_id)):
         tool = around.tool
+    values: dict[str, object] = {**more, _OURS: Place(span, outside, conversation_id, tool)}
     host = runtime.current().host
-    values: dict[str, object] = {_OURS: Place(span, outside, conversation_id, tool)}
-    if host is not Host.BESIDE and not (host is Host.ATTACHED and _cuts(outside.get_span_context(), span)):
+    if host is Host.NONE or (host is Host.ATTACHED and not _cuts(outside.get_span_context(), span)):
         values[_CURRENT_SPAN] = span
-    return Context(context, **values, **(more or {}))
+    return Context(context, **values)
 
 
 def _cuts(active: SpanContext, span: Span) -> bool:

@@ -16,7 +16,7 @@ from agentsight_otel.context import NO_CONVERSATION, Conversation, ConversationF
 from agentsight_otel.model_calls import GenerationSpan
 from agentsight_otel.serialize import bounded
 from agentsight_otel.spans import MAX_NAME_CHARACTERS, ConversationScope, TaskSpan, ToolSpan, TurnSpan
-from agentsight_otel.wrapping import NOT_CALLABLE, BeginCall, F, Helper
+from agentsight_otel.wrapping import NOT_CALLABLE, BeginCall, F, Helper, S
 
 T = TypeVar("T")
 
@@ -24,25 +24,29 @@ T = TypeVar("T")
 class ConversationHelper(Helper[ConversationScope]):
     """A conversation to enter, or to decorate with."""
 
-    __slots__ = ("conversation_id",)
+    __slots__ = ("_enabled", "_fields", "_given", "conversation_id")
 
     def __init__(self, conversation_id: str | None, fields: Mapping[str, Any], *, enabled: bool | None) -> None:
+        self._entered = []
+        self._given = conversation_id
+        self._fields = fields
+        self._enabled = enabled
         self.conversation_id = _new_conversation_id() if conversation_id is None else conversation_id
         """The id that a ``with`` block has."""
 
-        known = self.conversation_id
+    def _begin(self) -> ConversationScope:
+        return self._enter(self.conversation_id)
 
-        def begin(known: object = known) -> ConversationScope:
-            try:
-                return ConversationScope(context.describe(runtime.current(), known, recorded=enabled, **fields))
-            except Exception as error:
-                swallow("entering a conversation", error)
-                return ConversationScope(NO_CONVERSATION)
+    def _begin_calls_of(self, function: Callable[..., Any]) -> BeginCall:
+        given = self._given
+        return lambda args, kwargs: self._enter(_new_conversation_id() if given is None else given)
 
-        def begin_calls_of(function: Callable[..., Any]) -> BeginCall:
-            return lambda args, kwargs: begin(_new_conversation_id() if conversation_id is None else conversation_id)
-
-        super().__init__(begin, begin_calls_of)
+    def _enter(self, known: object) -> ConversationScope:
+        try:
+            return ConversationScope(context.describe(runtime.current(), known, recorded=self._enabled, **self._fields))
+        except Exception as error:
+            swallow("entering a conversation", error)
+            return ConversationScope(NO_CONVERSATION)
 
 
 def conversation(
@@ -109,36 +113,63 @@ def turn(
     if callable(name) or isinstance(name, NOT_CALLABLE):
         return turn()(name)
 
-    def begin(known: object, called: str | None, infer: bool) -> TurnSpan:
+    return _TurnHelper(name, agent, conversation_id, id_from, infer, timeout_s, fields)
+
+
+class _TurnHelper(Helper[TurnSpan]):
+    __slots__ = ("_agent", "_conversation_id", "_fields", "_id_from", "_infer", "_name", "_timeout_s")
+
+    def __init__(
+        self,
+        name: object,
+        agent: object,
+        conversation_id: object,
+        id_from: str | Callable[[dict[str, Any]], Any] | None,
+        infer: bool,
+        timeout_s: float | None,
+        fields: Mapping[str, Any],
+    ) -> None:
+        self._entered = []
+        self._name = _name(name)
+        self._agent = _name(agent)
+        self._conversation_id = conversation_id
+        self._id_from = id_from
+        self._infer = infer
+        self._timeout_s = timeout_s
+        self._fields = fields
+
+    def _begin(self) -> TurnSpan:
+        return self._start(self._name, self._conversation_id)
+
+    def _start(self, called: str | None, known: object, *, infer: bool = False) -> TurnSpan:
         return TurnSpan(
             called,
-            agent=_name(agent),
-            conversation=_conversation_of_turn(known, fields),
-            timeout_s=timeout_s,
+            agent=self._agent,
+            conversation=_conversation_of_turn(known, self._fields),
+            timeout_s=self._timeout_s,
             infer=infer,
         )
 
-    def begin_calls_of(function: Callable[..., Any]) -> BeginCall:
-        called = _name(name) or _name_of(function)
+    def _begin_calls_of(self, function: Callable[..., Any]) -> BeginCall:
+        called = self._name or _name_of(function)
+        given, id_from, infer = self._conversation_id, self._id_from, self._infer
         if id_from is None and not infer:
-            return lambda args, kwargs: begin(conversation_id, called, False)
-        arguments = Arguments(function)
+            return lambda args, kwargs: self._start(called, given)
+        named = Arguments(function)
 
         def begin_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> TurnSpan:
-            given: dict[str, Any] = {}
-            known: object = conversation_id
+            arguments: dict[str, Any] = {}
+            known = given
             with guard("reading a turn's arguments"):
-                given = arguments.of(args, kwargs)
+                arguments = named.of(args, kwargs)
                 if known is None and id_from is not None:
-                    known = given.pop(id_from, None) if isinstance(id_from, str) else id_from(dict(given))
-            started = begin(known, called, infer)
-            if infer and (text := next((value for value in given.values() if _is_text(value)), None)):
+                    known = arguments.pop(id_from, None) if isinstance(id_from, str) else id_from(dict(arguments))
+            started = self._start(called, known, infer=infer)
+            if infer and (text := next((value for value in arguments.values() if _is_text(value)), None)):
                 started.user_message(text)
             return started
 
         return begin_call
-
-    return Helper(lambda: begin(conversation_id, _name(name), False), begin_calls_of)
 
 
 @overload
@@ -167,8 +198,24 @@ def tool(name: Any = None, *, arguments: object = None, call_id: str | None = No
     if callable(name) or isinstance(name, NOT_CALLABLE):
         return tool()(name)
 
-    def begin_calls_of(function: Callable[..., Any]) -> BeginCall:
-        called = _name(name) or _name_of(function)
+    return _ToolHelper(name, arguments, call_id)
+
+
+class _ToolHelper(Helper[ToolSpan]):
+    __slots__ = ("_arguments", "_call_id", "_name")
+
+    def __init__(self, name: object, arguments: object, call_id: str | None) -> None:
+        self._entered = []
+        self._name = _name(name)
+        self._arguments = arguments
+        self._call_id = call_id
+
+    def _begin(self) -> ToolSpan:
+        return ToolSpan(self._name or "unknown", arguments=self._arguments, call_id=self._call_id)
+
+    def _begin_calls_of(self, function: Callable[..., Any]) -> BeginCall:
+        called = self._name or _name_of(function)
+        arguments, call_id = self._arguments, self._call_id
         if arguments is not None:
             return lambda args, kwargs: ToolSpan(called, arguments=arguments, call_id=call_id)
         named = Arguments(function)
@@ -183,8 +230,6 @@ def tool(name: Any = None, *, arguments: object = None, call_id: str | None = No
             return ToolSpan(called, arguments=given, call_id=call_id)
 
         return begin_call
-
-    return Helper(lambda: ToolSpan(_name(name) or "unknown", arguments=arguments, call_id=call_id), begin_calls_of)
 
 
 @overload
@@ -202,11 +247,22 @@ def task(name: Any = None) -> Any:
     if callable(name) or isinstance(name, NOT_CALLABLE):
         return task()(name)
 
-    def begin_calls_of(function: Callable[..., Any]) -> BeginCall:
-        called = _name(name) or _name_of(function)
-        return lambda args, kwargs: TaskSpan(called)
+    return _TaskHelper(name)
 
-    return Helper(lambda: TaskSpan(_name(name) or "task"), begin_calls_of)
+
+class _TaskHelper(Helper[TaskSpan]):
+    __slots__ = ("_name",)
+
+    def __init__(self, name: object) -> None:
+        self._entered = []
+        self._name = _name(name)
+
+    def _begin(self) -> TaskSpan:
+        return TaskSpan(self._name or "task")
+
+    def _begin_calls_of(self, function: Callable[..., Any]) -> BeginCall:
+        called = self._name or _name_of(function)
+        return lambda args, kwargs: TaskSpan(called)
 
 
 @overload
@@ -236,7 +292,20 @@ def generation(model: Any = None, *, provider: str | None = None, operation: str
     """
     if callable(model) or isinstance(model, NOT_CALLABLE):
         return generation()(model)
-    return Helper(lambda: GenerationSpan(model, provider=provider, operation=_name(operation) or ""))
+    return _AlwaysTheSame(lambda: GenerationSpan(model, provider=provider, operation=_name(operation) or ""))
+
+
+class _AlwaysTheSame(Helper[S]):
+    """Begins the same work, whether for a block or a call."""
+
+    __slots__ = ("_start",)
+
+    def __init__(self, start: Callable[[], S]) -> None:
+        self._entered = []
+        self._start = start
+
+    def _begin(self) -> S:
+        return self._start()
 
 
 def model_hint(model: str | None) -> Helper[Scope]:
@@ -247,7 +316,7 @@ def model_hint(model: str | None) -> Helper[Scope]:
     Args:
         model: Its name; None takes back a hint from further out.
     """
-    return Helper(lambda: Scope(context.with_model_hint(_name(model) or "")))
+    return _AlwaysTheSame(lambda: Scope(context.with_model_hint(_name(model) or "")))
 
 
 def wrap(stream: T) -> T:

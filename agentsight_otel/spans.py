@@ -71,13 +71,11 @@ class AgentSpan(Scope):
             if self._runtime.enabled and known.recorded:
                 if not _keeper.running:
                     _keeper.start()
-                self.span = self._start(kind, name, attributes, root, span_id)
-                tool = str(attributes[semconv.GEN_AI_TOOL_NAME]) if kind == semconv.KIND_TOOL else ""
-                self.context = lineage.with_span(self.span, known.id, around, tool, self._context_values())
+                self._start(kind, name, attributes, root, span_id)
         except Exception as error:
             swallow("starting a span", error)
 
-    def _start(self, kind: str, name: str, attributes: Attributes, root: bool, span_id: int) -> Span:
+    def _start(self, kind: str, name: str, attributes: Attributes, root: bool, span_id: int) -> None:
         around, conversation = self.context, self.conversation
         turn = context.turn_in(around)
         active = lineage.active_in(around)
@@ -103,17 +101,20 @@ class AgentSpan(Scope):
         now_ns = self._last_ns = clock.now_ns()
         tracer = self._runtime.tracer
         if inside and not span_id:  # the trace is the parent's, and the id any
-            return tracer.start_span(name, parent, self.otel_kind, given, links, now_ns)
-        per_turn = self._runtime.settings.trace_per == "turn"
-        token = identity.begin_span(None if per_turn else conversation.trace_id, span_id)
-        try:
-            return tracer.start_span(name, parent, self.otel_kind, given, links, now_ns)
-        finally:
-            identity.end_span(token)
+            self.span = tracer.start_span(name, parent, self.otel_kind, given, links, now_ns)
+        else:
+            per_turn = self._runtime.settings.trace_per == "turn"
+            token = identity.begin_span(None if per_turn else conversation.trace_id, span_id)
+            try:
+                self.span = tracer.start_span(name, parent, self.otel_kind, given, links, now_ns)
+            finally:
+                identity.end_span(token)
+        tool = str(attributes[semconv.GEN_AI_TOOL_NAME]) if kind == semconv.KIND_TOOL else ""
+        self.context = lineage.with_span(self.span, conversation.id, around, tool, self._own_values())
 
-    def _context_values(self) -> dict[str, object] | None:
+    def _own_values(self) -> dict[str, object]:
         """What else is in its context."""
-        return None
+        return {}
 
     def _now_ns(self) -> int:
         """The time, which within a span never goes back."""
@@ -156,21 +157,20 @@ class AgentSpan(Scope):
                 self._finished = True
                 self.context = _NOWHERE  # which had us in it
                 now_ns = self._now_ns()
-                if (error is not None or reason is not None) and not later:
-                    self._set_outcome(error, reason)
+            if later:  # without the error itself, which holds the frames that it came through
+                _keeper.run(functools.partial(self._end, now_ns, GeneratorExit(), None))
+                return
         except Exception as problem:
             swallow("ending a span", problem)
-        now_ns = now_ns or time.time_ns()
-        if later:  # without the error itself, which holds the frames that it came through
-            _keeper.run(functools.partial(self._end, now_ns, GeneratorExit()))
-        else:
-            self._end(now_ns)
+        self._end(now_ns or time.time_ns(), error, reason)
 
-    def _end(self, now_ns: int, error: BaseException | None = None) -> None:
+    def _end(self, now_ns: int, error: BaseException | None, reason: str | None) -> None:
         try:
-            if error is not None:
-                with self._lock:
-                    self._set_outcome(error, None)
+            if error is not None or reason is not None:
+                self._set_outcome(error, reason)
+        except Exception as problem:
+            swallow("ending a span", problem)
+        try:
             self.span.end(now_ns)
         except Exception as problem:
             swallow("ending a span", problem)
@@ -245,7 +245,7 @@ class TurnSpan(AgentSpan):
         except Exception as error:
             swallow("starting a turn", error)
 
-    def _context_values(self) -> dict[str, object]:
+    def _own_values(self) -> dict[str, object]:
         return context.as_turn(self)
 
     @property

@@ -26,20 +26,20 @@ class Helper(Generic[S]):
     """What a tracing helper returns: a context manager, and a decorator of callables of every shape.
 
     One helper may be entered any number of times, by any number of threads and tasks at once.
-
-    Args:
-        begin: Starts the work that a ``with`` block stands for.
-        begin_calls_of: Returns what starts the work of a call of a decorated function. Default: as ``begin``.
     """
 
-    __slots__ = ("_begin", "_begin_calls_of", "_entered")
+    __slots__ = ("_entered",)
 
-    def __init__(
-        self, begin: Callable[[], S], begin_calls_of: Callable[[Callable[..., Any]], BeginCall] | None = None
-    ) -> None:
-        self._begin = begin
-        self._begin_calls_of = begin_calls_of or (lambda function: lambda args, kwargs: begin())
+    def __init__(self) -> None:
         self._entered: list[tuple[int, S, Any]] = []
+
+    def _begin(self) -> S:
+        """Starts the work that a ``with`` block stands for."""
+        raise NotImplementedError
+
+    def _begin_calls_of(self, function: Callable[..., Any]) -> BeginCall:
+        """Returns what starts the work of a call of a decorated function."""
+        return lambda args, kwargs: self._begin()
 
     def __enter__(self) -> S:
         """Starts the work, and makes it current."""

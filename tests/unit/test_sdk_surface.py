@@ -227,3 +227,16 @@ def test_arguments_of_the_former_sdk_are_taken_and_those_without_meaning_logged(
     assert "endpoint, verify_key: not used" in caplog.text
     with pytest.raises(TypeError, match="no setting 'nonsense'"):
         agentsight.init(nonsense=1)
+
+
+def test_a_field_that_does_not_exist_is_named_and_the_others_count(
+    spans: Capture, caplog: pytest.LogCaptureFixture
+) -> None:
+    given: Any = {"devise": "mobile", "language": "el"}
+    with agentsight.conversation("mistyped", **given), agentsight.turn():
+        pass
+    (turn,) = spans.finished
+    assert turn.attributes is not None
+    assert turn.attributes["gen_ai.conversation.id"] == "mistyped"
+    assert turn.attributes["agentsight.conversation.language"] == "el"
+    assert "devise: expected one of customer_id, customer_ip_address, device, source, language" in caplog.text
