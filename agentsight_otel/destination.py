@@ -33,7 +33,12 @@ def exporter_for(settings: Settings) -> SpanExporter | None:
     return _otlp_exporter(settings)
 
 
-def delivery_for(settings: Settings, exporter: SpanExporter) -> DeliveryProcessor:
+def privacy_for(settings: Settings) -> Privacy:
+    """What the settings do to a span before it leaves."""
+    return Privacy(settings.capture_content, _masks(settings), settings.ip_policy)
+
+
+def delivery_for(settings: Settings, exporter: SpanExporter, privacy: Privacy) -> DeliveryProcessor:
     """Delivery to an exporter, within the bounds of the settings."""
     spool = None
     if settings.spool_dir:
@@ -53,7 +58,7 @@ def delivery_for(settings: Settings, exporter: SpanExporter) -> DeliveryProcesso
         max_batch_bytes=settings.max_batch_bytes,
         schedule_delay_s=settings.schedule_delay_s,
         shutdown_timeout_s=settings.shutdown_timeout_s,
-        prepare=Privacy(settings.capture_content, _masks(settings), settings.ip_policy),
+        prepare=privacy,
         backlog=spool,
         on_attempt=measures.attempts_of(exporter),
     )

@@ -8,7 +8,7 @@ cannot tell, a checksum decides. ``collector_config/optional/redaction.yaml`` ho
 import functools
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -170,8 +170,15 @@ def _matcher(withheld: Iterable[str]) -> Callable[[str], bool]:
     return lambda key: key in exact or key.startswith(prefixes)
 
 
+class _Fit(EditedSpan):
+    """A span as it may leave; its masks are not to see it twice."""
+
+
 class Privacy:
     """What is done to each span before it leaves; never raises, and on a failure withholds rather than sends.
+
+    Attributes:
+        changes: Whether it withholds or masks anything.
 
     Args:
         captured: The kinds of content that are kept, of ``CONTENT_KEYS``.
@@ -189,17 +196,24 @@ class Privacy:
             self._withheld = _matcher(withheld) if withheld else None
         self._masks = tuple(masks)
         self._ip_policy = ip_policy
+        self.changes = self._withheld is not None or bool(self._masks)
 
     def __call__(self, span: ReadableSpan) -> ReadableSpan:
         """The span as it may leave."""
+        if isinstance(span, _Fit):
+            return span
         try:
             span = self._with_ip_policy(span)
-            if self._withheld is None and not self._masks:
+            if not self.changes:
                 return span
             return _without_nothing(edited(span, self._changed))
         except BaseException as error:
             say("masking", "masking a span failed; it leaves without its contents", error=error)
             return _skeleton(span)
+
+    def attributes(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Attributes as they may leave."""
+        return _kept({key: self._changed(key, value) for key, value in given.items()})
 
     def _changed(self, key: str, value: Any) -> Any:
         if self._withheld is not None and self._withheld(key):
@@ -251,7 +265,7 @@ _ADDRESS_KEYS = (
 
 def _without_nothing(span: EditedSpan) -> ReadableSpan:
     """A span without the values that are None."""
-    return EditedSpan(
+    return _Fit(
         span,
         name=span.name or "[withheld]",
         attributes=_kept(span.attributes),
@@ -270,4 +284,4 @@ def _skeleton(span: ReadableSpan) -> ReadableSpan:
     known = {
         key: value for key, value in (span.attributes or {}).items() if key in _NOT_MASKED - {semconv.CLIENT_ADDRESS}
     }
-    return EditedSpan(span, name=WITHHELD, attributes={**known, semconv.WITHHELD: True}, events=(), links=())
+    return _Fit(span, name=WITHHELD, attributes={**known, semconv.WITHHELD: True}, events=(), links=())

@@ -11,11 +11,12 @@ from opentelemetry.trace import Link, SpanContext, TraceFlags
 
 from agentsight_otel import context, identity, lineage, runtime, semconv
 from agentsight_otel._guard import guard, swallow
-from agentsight_otel.lineage import Adopted
+from agentsight_otel.lineage import Adopted, Place
+from agentsight_otel.masking import Privacy
 from agentsight_otel.runtime import TRACER_NAME, Host
 from agentsight_otel.sampling import records
 from agentsight_otel.span_edits import EditedSpan
-from agentsight_otel.tool_calls import TOOL_CALLS, repetition
+from agentsight_otel.tool_calls import TOOL_CALLS, answered, repetition
 
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
@@ -57,21 +58,21 @@ class IdentityProcessor(_Processor):
             if not ours.enabled or (self._attached and ours.host is not Host.ATTACHED):
                 return
             if attributes := _identity(parent_context):
+                stamped = attributes if ours.fit is None or not self._attached else ours.fit(attributes)
                 own = span.attributes or {}
                 # An id that a client library gives its own thread is not the conversation that was asked for.
                 kept = own.keys() - {semconv.CONVERSATION_ID}
-                span.set_attributes({key: value for key, value in attributes.items() if key not in kept})
+                span.set_attributes({key: value for key, value in stamped.items() if key not in kept})
                 if (hint := context.model_hint_in(parent_context)) and _calls_unnamed_model(own):
                     # A name that comes later replaces it, as instrumentations set what they find.
                     span.set_attribute(semconv.GEN_AI_REQUEST_MODEL, hint)
                 TOOL_CALLS.others_report()
-                conversation_id = str(attributes.get(semconv.CONVERSATION_ID, ""))
-                place = lineage.place_in(parent_context, conversation_id)
-                if place is not None and place.tool:
+                place = lineage.place_in(parent_context, str(attributes.get(semconv.CONVERSATION_ID, "")))
+                if tool := _tool_around(span, place, parent_context):
                     own_context = span.get_span_context()
-                    lineage.adopt(span, Adopted(attributes, own_context.trace_id, span.parent, place.tool))
+                    lineage.adopt(span, Adopted(attributes, own_context.trace_id, span.parent, tool))
                     if self._attached:
-                        span.set_attributes(repetition(span.attributes or {}, place.tool))
+                        span.set_attributes(repetition(span.attributes or {}, tool))
 
 
 class HostSpanProcessor(_Processor):
@@ -96,7 +97,7 @@ class HostSpanProcessor(_Processor):
             parent = lineage.parent_in(parent_context, conversation_id) or (
                 place.span.get_span_context() if place else None
             )
-            lineage.adopt(span, Adopted(attributes, trace_id, parent, place.tool if place else ""))
+            lineage.adopt(span, Adopted(attributes, trace_id, parent, _tool_around(span, place, parent_context)))
             TOOL_CALLS.others_report()
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -147,6 +148,24 @@ class OwnProcessors(SynchronousMultiSpanProcessor):
         return super().force_flush(timeout_millis) and flushed
 
 
+class AttachedProcessors(SynchronousMultiSpanProcessor):
+    """The processors of the application's provider, for our spans: at their end they get them as they may leave.
+
+    Args:
+        theirs: Those.
+        privacy: What is done to a span before it leaves.
+    """
+
+    def __init__(self, theirs: SynchronousMultiSpanProcessor, privacy: Privacy) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._privacy = privacy
+        self.add_span_processor(theirs)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Hands a copy on."""
+        super().on_end(self._privacy(span))
+
+
 class ConversationSpanProcessor(HostSpanProcessor):
     """For a tracer provider of the application's own: delivers its spans inside conversations to our backend as well.
 
@@ -183,7 +202,7 @@ class Relay(_Processor):
                 self._delivery.on_end(span)  # as nearly always
             elif self._outsiders or _is_inside(span):
                 adopted = lineage.adopted(span.context)
-                self.deliver(span, adopted.tool if adopted else "")
+                self.deliver(span, adopted.tool if adopted else _caller_tool(span))
         except Exception as error:
             swallow("delivering a span", error)
 
@@ -195,10 +214,8 @@ class Relay(_Processor):
             inside: The tool of ours that it ran in; '' for none.
         """
         if self._delivery is not None:
-            demotion = TOOL_CALLS.demotion(span, inside)
-            self._delivery.on_end(
-                EditedSpan(span, attributes={**(span.attributes or {}), **demotion}) if demotion else span
-            )
+            marks = TOOL_CALLS.marks(span, inside)
+            self._delivery.on_end(EditedSpan(span, attributes={**(span.attributes or {}), **marks}) if marks else span)
 
     def shutdown(self) -> None:
         """Sends the rest; delivers nothing from then on."""
@@ -222,6 +239,19 @@ def _identity(parent_context: Context | None) -> Mapping[str, Any]:
     if own and semconv.CONVERSATION_ID in own:
         return {key: own[key] for key in semconv.IDENTITY_KEYS if key in own}
     return {}
+
+
+def _tool_around(span: ReadableSpan, place: Place | None, parent_context: Context | None) -> str:
+    """The tool that a span runs in, of ours or of a caller in another process; '' for none."""
+    return (place.tool if place is not None else "") or answered(span, parent_context)
+
+
+def _caller_tool(span: ReadableSpan) -> str:
+    """The tool whose call by another process one of our root spans answers; '' for none."""
+    if span.parent is not None or not span.links:
+        return ""
+    above = lineage.adopted(span.links[0].context)
+    return above.tool if above is not None and above.parent is not None and above.parent.is_remote else ""
 
 
 def _calls_unnamed_model(attributes: Mapping[str, Any]) -> bool:

@@ -12,7 +12,8 @@ from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from agentsight_otel import runtime, semconv
 from agentsight_otel.config import SettingError, Settings
 from agentsight_otel.identity import IdGenerator
-from agentsight_otel.processors import HostSpanProcessor, IdentityProcessor, OwnProcessors, Relay
+from agentsight_otel.masking import Privacy
+from agentsight_otel.processors import AttachedProcessors, HostSpanProcessor, IdentityProcessor, OwnProcessors, Relay
 from agentsight_otel.runtime import Host, Runtime
 from agentsight_otel.sampling import ConversationKeepingSampler, ConversationSampler
 
@@ -32,6 +33,7 @@ class Pipeline:
         settings: As loaded by ``init()``.
         resource_attributes: More of them.
         delivery: Takes the finished spans; None: only the application's provider does, or nothing.
+        privacy: What is done to spans of ours before the application's provider gets them.
         attach_to: The application's provider, that our spans are to go through.
         set_global: Make our provider the global one, if the application has none.
 
@@ -44,6 +46,7 @@ class Pipeline:
         settings: Settings,
         resource_attributes: Mapping[str, Any],
         delivery: SpanProcessor | None,
+        privacy: Privacy,
         *,
         attach_to: object = None,
         set_global: bool = True,
@@ -54,6 +57,7 @@ class Pipeline:
             )
         present = trace.get_tracer_provider()
         self._settings = settings
+        self._privacy = privacy
         self._theirs = attach_to or _the_applications(present)
         self._sampler: ConversationKeepingSampler | None = None
         if attach_to is not None:
@@ -65,8 +69,8 @@ class Pipeline:
         self._relay = Relay(delivery, outsiders=self.host is not Host.ATTACHED) if delivery is not None else None
         self.provider = self._new_provider(resource_attributes)
         if self._relay is not None:
-            if self.host is Host.ATTACHED:
-                self.provider.add_span_processor(self._relay)
+            if self._theirs is not None and self.host is Host.ATTACHED:
+                self._theirs.add_span_processor(self._relay)
             if isinstance(present, TracerProvider) and present in _ours:
                 # Of an earlier init(); the global one cannot be replaced, and others hold its tracers.
                 present.add_span_processor(self._relay)
@@ -84,6 +88,7 @@ class Pipeline:
             host=self.host,
             deliver=self._relay.deliver if self._relay is not None and self.host is not Host.ATTACHED else None,
             resource=self.provider.resource,
+            fit=self._privacy.attributes if self._privacy.changes and self.host is Host.ATTACHED else None,
         )
 
     def force_flush(self, timeout_millis: int) -> bool:
@@ -115,16 +120,20 @@ class Pipeline:
             sampler=ConversationSampler(self._settings.sample_ratio),
             resource=base.merge(Resource(attributes)),
             id_generator=IdGenerator(),
-            # Attached, our spans go through the application's processors, but not through its sampler.
-            active_span_processor=_processors_of(self._theirs)
-            if self.host is Host.ATTACHED
-            else OwnProcessors(self._relay),
+            active_span_processor=self._processors(),
             # Messages are events, and a turn loses none of them.
             span_limits=SpanLimits(max_events=SpanLimits.UNSET, max_span_attributes=_MAX_ATTRIBUTES),
             shutdown_on_exit=False,
         )
         _ours.add(provider)
         return provider
+
+    def _processors(self) -> Any:
+        if self.host is not Host.ATTACHED:
+            return OwnProcessors(self._relay)
+        # Our spans go through the application's processors, but not through its sampler.
+        theirs: Any = getattr(self._theirs, "_active_span_processor", None)
+        return AttachedProcessors(theirs, self._privacy) if self._privacy.changes else theirs
 
     def _join(self, theirs: TracerProvider) -> None:
         if self.host is Host.ATTACHED and theirs not in _joined:
@@ -140,7 +149,3 @@ class Pipeline:
 
 def _the_applications(present: trace.TracerProvider) -> TracerProvider | None:
     return present if isinstance(present, TracerProvider) and present not in _ours else None
-
-
-def _processors_of(provider: TracerProvider | None) -> Any:
-    return getattr(provider, "_active_span_processor", None)

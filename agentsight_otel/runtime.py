@@ -2,9 +2,9 @@
 
 import dataclasses
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
@@ -43,6 +43,7 @@ class Runtime:
         host: The application's own tracer provider.
         deliver: Takes finished spans of the application, and the tool of ours that they ran in; None: nothing does.
         resource: Of our spans.
+        fit: Makes attributes fit for the application's processors to see at a span's start; None: they are.
     """
 
     tracer: Tracer
@@ -52,6 +53,7 @@ class Runtime:
     host: Host = Host.NONE
     deliver: Callable[[ReadableSpan, str], None] | None = None
     resource: Resource | None = None
+    fit: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
 
 
 OFF = Runtime(NoOpTracer(), Settings(), enabled=False)

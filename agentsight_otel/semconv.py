@@ -337,6 +337,9 @@ CUSTOMER_KEYS: Final = (
 )
 """Where a customer may stand."""
 
+MCP_METHOD_NAME: Final = "mcp.method.name"
+"""string, on third parties' spans: tools/call, … Source: semantic conventions of the Model Context Protocol."""
+
 TOOL_NAME_KEYS: Final = (GEN_AI_TOOL_NAME, "agentsight.tool.name", "tool.name", "traceloop.entity.name")
 """Where a tool's name may stand; the last only if ``traceloop.span.kind`` is ``tool``."""
 

@@ -12,7 +12,7 @@ from agentsight_otel import exits, former, runtime, semconv, spans
 from agentsight_otel._guard import guard, say
 from agentsight_otel.config import Settings
 from agentsight_otel.delivery import DeliveryProcessor
-from agentsight_otel.destination import delivery_for, exporter_for
+from agentsight_otel.destination import delivery_for, exporter_for, privacy_for
 from agentsight_otel.geo import Geolocator
 from agentsight_otel.integrations import genai
 from agentsight_otel.provider import Pipeline
@@ -72,9 +72,10 @@ def init(
         sample_ratio: Share of the conversations recorded, 0 to 1. Default: AGENTSIGHT_SAMPLE_RATIO, else 1.
         resource_attributes: More of them.
         tracer_provider: The application's own, an OpenTelemetry SDK one, to attach to: our spans go through its
-            processors to its backend, content and all, and need no exporter of their own; one that is given gets the
-            conversations too. Its sampler does not decide about ours. Without it we run beside a global provider that
-            is there already: its backend gets none of our spans, ours gets its spans inside conversations as well.
+            processors to its backend, as ``capture_content`` and ``mask`` leave them, and need no exporter of their
+            own; one that is given gets the conversations too. Its sampler does not decide about ours. Without it we
+            run beside a global provider that is there already: its backend gets none of our spans, ours gets its
+            spans inside conversations as well.
         set_global: Make our tracer provider OpenTelemetry's global one if the application has none, so that other
             instrumentations' spans join the conversations.
         instrument: Load the GenAI instrumentations that are installed, one for each library. Default:
@@ -123,11 +124,12 @@ def init(
         geolocator = None
         if settings.geoip_database:
             geolocator = Geolocator(settings.geoip_database)
+        privacy = privacy_for(settings)
         delivery = None
         if exporter is not None:
-            delivery = delivery_for(settings, exporter)
+            delivery = delivery_for(settings, exporter, privacy)
         _pipeline = Pipeline(
-            settings, resource_attributes or {}, delivery, attach_to=tracer_provider, set_global=set_global
+            settings, resource_attributes or {}, delivery, privacy, attach_to=tracer_provider, set_global=set_global
         )
         _delivery = delivery
         runtime.use(_pipeline.runtime(geolocator))

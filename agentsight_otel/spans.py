@@ -98,17 +98,20 @@ class AgentSpan(Scope):
         given.update(attributes)
         if len(name) > MAX_NAME_CHARACTERS:
             name = bounded(name, MAX_NAME_CHARACTERS)
+        shown = given if self._runtime.fit is None else self._runtime.fit(given)
         now_ns = self._last_ns = clock.now_ns()
         tracer = self._runtime.tracer
         if inside and not span_id:  # the trace is the parent's, and the id any
-            self.span = tracer.start_span(name, parent, self.otel_kind, given, links, now_ns)
+            self.span = tracer.start_span(name, parent, self.otel_kind, shown, links, now_ns)
         else:
             per_turn = self._runtime.settings.trace_per == "turn"
             token = identity.begin_span(None if per_turn else conversation.trace_id, span_id)
             try:
-                self.span = tracer.start_span(name, parent, self.otel_kind, given, links, now_ns)
+                self.span = tracer.start_span(name, parent, self.otel_kind, shown, links, now_ns)
             finally:
                 identity.end_span(token)
+        if shown is not given:
+            self.span.set_attributes(given)  # made fit at its end, all at once
         tool = str(attributes[semconv.GEN_AI_TOOL_NAME]) if kind == semconv.KIND_TOOL else ""
         self.context = lineage.with_span(self.span, conversation.id, around, tool, self._own_values())
 

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from opentelemetry import baggage, trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanKind
 
 from agentsight_otel import semconv
 from agentsight_otel._locks import new_lock
@@ -13,6 +16,7 @@ from agentsight_otel.runtime import TRACER_NAME
 
 _MAX_TOOLS = 1_024
 _MAX_CALLS = 256
+_MCP_TOOL_CALL = "tools/call"
 _NOT_A_CALL = {
     semconv.SPAN_KIND: semconv.KIND_TASK,
     semconv.GEN_AI_OPERATION_NAME: semconv.KIND_TASK,
@@ -48,22 +52,26 @@ class ToolCalls:
         """From now on there is something to compare with."""
         self.only_ours = False
 
-    def demotion(self, span: ReadableSpan, inside: str) -> Mapping[str, str]:
-        """What to set on a finished span so that it is not counted; empty for one that counts, or is no tool call.
+    def marks(self, span: ReadableSpan, inside: str) -> Mapping[str, str]:
+        """What to set on a finished span so that a tool call counts once: on all but one of its reports, mostly.
 
         Args:
             span: A finished one.
-            inside: The tool of ours that it ran in; '' for none.
+            inside: The tool that it ran in: one of ours, for a third party's span, or a caller's; '' for none.
         """
         if self.only_ours:
             return {}
-        attributes = span.attributes or {}
+        called = _mcp_call(span)
+        return {**called, **self._demotion(span, {**(span.attributes or {}), **called}, inside)}
+
+    def _demotion(self, span: ReadableSpan, attributes: Mapping[str, Any], inside: str) -> Mapping[str, str]:
+        """What to set so that it is not counted; empty for one that counts, or is no tool call."""
         name = tool_of(attributes)
         if name is None:
             return {}
         scope = span.instrumentation_scope.name if span.instrumentation_scope else ""
         ours = scope == TRACER_NAME
-        if not ours and (found := repetition(attributes, inside)):
+        if found := repetition(attributes, inside):
             return found
         start_ns, end_ns = span.start_time or 0, span.end_time or 0
         with self._lock:
@@ -102,12 +110,42 @@ def tool_of(attributes: Mapping[str, Any]) -> str | None:
     return next((str(attributes[key]) for key in keys if attributes.get(key)), "")
 
 
+def _mcp_call(span: ReadableSpan) -> Mapping[str, str]:
+    """What makes a client's span of the Model Context Protocol a tool call, where its SDK does not say that it is.
+
+    The span is named ``… tools/call {tool}``.
+    """
+    attributes = span.attributes or {}
+    if (
+        span.kind is not SpanKind.CLIENT
+        or attributes.get(semconv.MCP_METHOD_NAME) != _MCP_TOOL_CALL
+        or tool_of(attributes) is not None
+        or not (tool := span.name.partition(f"{_MCP_TOOL_CALL} ")[2])
+    ):
+        return {}
+    return {semconv.GEN_AI_OPERATION_NAME: semconv.OPERATION_EXECUTE_TOOL, semconv.GEN_AI_TOOL_NAME: tool}
+
+
+def answered(span: ReadableSpan, parent_context: Context | None) -> str:
+    """The tool whose call, recorded by its caller in another process, an MCP server's span answers; '' for none.
+
+    The caller's identity comes with it, in baggage.
+    """
+    attributes = span.attributes or {}
+    if span.kind is not SpanKind.SERVER or attributes.get(semconv.MCP_METHOD_NAME) != _MCP_TOOL_CALL:
+        return ""
+    caller = trace.get_current_span(parent_context).get_span_context()
+    if not caller.is_remote or not baggage.get_baggage(semconv.CONVERSATION_ID, parent_context):
+        return ""
+    return tool_of(attributes) or ""
+
+
 def repetition(attributes: Mapping[str, Any], inside: str) -> Mapping[str, str]:
-    """What to set on a third party's span so that it is not counted, if it is a call of the tool that it runs in.
+    """What to set on a span so that it is not counted, if it is a call of the tool that it runs in.
 
     Args:
         attributes: Of the span.
-        inside: The tool of ours that it runs in; '' for none.
+        inside: The tool that it runs in: one of ours, for a third party's span, or a caller's; '' for none.
     """
     name = tool_of(attributes) if inside else None
     return _overriding(attributes) if name is not None and _folded(name) == _folded(inside) else {}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -94,33 +95,35 @@ def check_conversation(spans: list[Received], conversation_id: str, **identity: 
             assert span.attributes[key] == value, span
 
 
-def test_fastapi_chat(environment: dict[str, str], receiver: Receiver, tmp_path: Path) -> None:
-    needs("openai", "opentelemetry.instrumentation.genai.openai")
-    log = tmp_path / "log"
+@contextmanager
+def serving(environment: dict[str, str], log: Path, *command: str) -> Iterator[str]:
+    """A server's address, while it runs."""
     with log.open("w") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "fastapi_chat:app", "--port", "0"],
-            env=environment,
-            cwd=EXAMPLES,
-            stdout=output,
-            stderr=output,
+            [sys.executable, *command], env=environment, cwd=EXAMPLES, stdout=output, stderr=output
         )
     try:
         deadline = time.monotonic() + 60
         while not (address := re.search(r"running on (http://\S+)", log.read_text())):
             assert time.monotonic() < deadline and server.poll() is None, log.read_text()
             time.sleep(0.1)
+        yield address[1]
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def test_fastapi_chat(environment: dict[str, str], receiver: Receiver, tmp_path: Path) -> None:
+    needs("openai", "opentelemetry.instrumentation.genai.openai")
+    with serving(environment, tmp_path / "log", "-m", "uvicorn", "fastapi_chat:app", "--port", "0") as address:
         answer = httpx.post(
-            f"{address[1]}/chat",
+            f"{address}/chat",
             headers={"X-Conversation-Id": "c1", "Accept-Language": "el"},
             json={"text": "Where is order 1001?"},
             timeout=30,
         )
         assert answer.text.strip() == ANSWER
         receiver.wait_for(lambda spans: any(span.name == "invoke_agent support" for span in spans))
-    finally:
-        server.terminate()
-        server.wait(30)
     spans = [span for span in receiver.spans if not span.scope.startswith("fastapi")]  # newer ones trace themselves
     assert tree(spans) == {"chat gpt-4o-mini": "invoke_agent support", "invoke_agent support": ""}
     check_conversation(spans, "c1", **{"agentsight.conversation.source": "web", "client.address": "127.0.0.0"})
@@ -128,6 +131,20 @@ def test_fastapi_chat(environment: dict[str, str], receiver: Receiver, tmp_path:
     assert messages(turn) == [("end_user", "Where is order 1001?"), ("agent", f"{ANSWER} ")]
     assert turn.attributes["agentsight.turn.complete"] is True
     assert receiver.named("chat gpt-4o-mini").attributes["gen_ai.usage.output_tokens"] == 7
+
+
+def test_mcp_agent_and_server(environment: dict[str, str], receiver: Receiver, tmp_path: Path) -> None:
+    needs("mcp", "opentelemetry.instrumentation.httpx")
+    with serving({**environment, "PORT": "0"}, tmp_path / "log", "mcp_server.py") as address:
+        assert run(environment, "mcp_agent.py", f"{address}/mcp").strip() == "Order 1001: shipped."
+    inside = [span for span in receiver.spans if "gen_ai.conversation.id" in span.attributes]
+    check_conversation([span for span in inside if span.service == "agent"], "mcp-1", **{"user.id": "u1"})
+    check_conversation(inside, "mcp-1")
+    (call,) = tool_calls(inside)
+    assert call.name == "MCP send tools/call find_order"
+    assert call.attributes["gen_ai.tool.name"] == "find_order"
+    at_the_server = {span.name for span in inside if span.service == "shop"}
+    assert {"tools/call find_order", "execute_tool find_order", "read the database"} <= at_the_server
 
 
 def test_langgraph_agent(environment: dict[str, str], receiver: Receiver, model: FakeOpenAI) -> None:

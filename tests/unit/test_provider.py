@@ -11,7 +11,7 @@ import pytest
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
@@ -403,3 +403,83 @@ def test_attached_a_second_report_of_a_tool_call_that_says_so_at_its_start_is_ma
     assert found["openinference.span.kind"] == "CHAIN"
     assert found["agentsight.span.kind"] == "task"
     assert found["input.value"] == "kept"
+
+
+def emails_masked(key: str, value: Any) -> Any:
+    return "masked" if "@" in str(value) else value
+
+
+PRIVATE = {
+    "mask": [emails_masked],
+    "capture_content": ("messages", "tool_arguments"),
+}
+
+
+def private_conversation(application: Application) -> None:
+    with agentsight.conversation("c1", customer_id="ann@example.com", metadata={"note": "x"}):
+        with agentsight.turn(), application.tracer.start_as_current_span("chain"):
+            agentsight.user_message("I am ann@example.com")
+            with agentsight.tool("t", arguments={"to": "ann@example.com"}) as call:
+                call.result("secret")
+        agentsight.feedback("positive", comment="secret")
+
+
+def test_attached_the_applications_backend_gets_what_masks_and_withholding_leave() -> None:
+    exporter = InMemorySpanExporter()
+    application = Application(tracer_provider=True, span_exporter=exporter, schedule_delay_s=0.001, **PRIVATE)
+    private_conversation(application)
+    agentsight.flush()
+    for spans in (application.theirs, list(exporter.get_finished_spans())):
+        assert sorted(span.name for span in spans) == ["chain", "execute_tool t", "feedback", "invoke_agent"]
+        assert all((span.attributes or {})["user.id"] == "masked" for span in spans)
+        written = "".join(span.to_json() for span in spans)
+        assert "@" not in written
+        assert "secret" not in written
+        assert "note" not in written
+        (message,) = named(spans, "invoke_agent").events
+        assert (message.attributes or {})["agentsight.message.content"] == "masked"
+        assert (named(spans, "execute_tool t").attributes or {})["gen_ai.tool.call.arguments"] == "masked"
+
+
+def test_attached_a_mask_sees_a_value_of_ours_once() -> None:
+    exporter = InMemorySpanExporter()
+    application = Application(
+        tracer_provider=True, span_exporter=exporter, schedule_delay_s=0.001, mask=lambda key, value: f"<{value}>"
+    )
+    with agentsight.conversation("c1"), agentsight.turn():
+        agentsight.user_message("hello")
+    agentsight.flush()
+    for spans in (application.theirs, list(exporter.get_finished_spans())):
+        (message,) = named(spans, "<invoke_agent>").events
+        assert (message.attributes or {})["agentsight.message.content"] == "<hello>"
+
+
+def test_attached_a_processor_that_sends_spans_as_they_start_sees_them_masked() -> None:
+    seen: list[str] = []
+
+    class Pending(SpanProcessor):
+        def on_start(self, span: Span, parent_context: Any = None) -> None:
+            seen.append(span.to_json())
+
+    application = Application(tracer_provider=True, mask=[emails_masked], capture_content=("messages",))
+    application.provider.add_span_processor(Pending())
+    with (
+        agentsight.conversation("c1", customer_id="ann@example.com"),
+        agentsight.turn(),
+        agentsight.tool("t", arguments="secret"),
+    ):
+        pass
+    assert len(seen) == 2
+    assert all('"user.id": "masked"' in span and "@" not in span and "secret" not in span for span in seen)
+
+
+def test_attached_a_mask_that_fails_withholds_and_nothing_is_raised() -> None:
+    def failing(key: str, value: Any) -> Any:
+        raise ValueError(key)
+
+    application = Application(tracer_provider=True, mask=failing)
+    private_conversation(application)
+    assert len(application.theirs) == 4
+    ours = "".join(span.to_json() for span in application.theirs)
+    assert "ann" not in ours
+    assert "withheld" in ours

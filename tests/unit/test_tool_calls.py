@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from opentelemetry import baggage, trace
 from opentelemetry import context as otel_context
-from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import Tracer
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags, Tracer
 
 import agentsight_otel as agentsight
 from agentsight_otel import setup
@@ -129,3 +129,55 @@ def test_what_was_measured_of_a_second_report_is_kept(spans: Capture) -> None:
     assert kept.parent == spans.named("execute_tool search").context
     assert isinstance(span, trace.Span)
     assert kept.context == span.get_span_context()
+
+
+MCP_CLIENT = {"mcp.method.name": "tools/call"}
+MCP_SERVER = {**MCP_CLIENT, **OPENTELEMETRY}
+
+
+def test_a_call_that_an_mcp_client_sends_is_a_tool_call(spans: Capture) -> None:
+    with tracer("mcp").start_as_current_span("MCP send tools/call search", kind=SpanKind.CLIENT, attributes=MCP_CLIENT):
+        pass
+    with tracer("mcp").start_as_current_span(
+        "MCP send tools/list", kind=SpanKind.CLIENT, attributes={"mcp.method.name": "tools/list"}
+    ):
+        pass
+    with tracer("mcp").start_as_current_span("tools/call", kind=SpanKind.CLIENT, attributes=MCP_CLIENT):
+        pass  # of what tool?
+    assert counted(spans) == [("mcp", "search")]
+
+
+@pytest.mark.parametrize("around", ["ours", "theirs"])
+def test_a_tool_that_calls_an_mcp_server_is_the_same_call(spans: Capture, around: str) -> None:
+    outer = (
+        agentsight.tool("search")
+        if around == "ours"
+        else tracer("framework").start_as_current_span("run", attributes=OPENINFERENCE)
+    )
+    with (
+        outer,
+        tracer("mcp").start_as_current_span("MCP send tools/call search", kind=SpanKind.CLIENT, attributes=MCP_CLIENT),
+    ):
+        pass
+    assert len(counted(spans)) == 1
+
+
+@pytest.mark.parametrize(("carried", "calls"), [("c1", []), ("", [("agentsight_otel", "search")])])
+def test_a_server_that_answers_a_call_of_the_conversation_does_not_count_it_again(
+    carried: str, calls: list[tuple[str, str]]
+) -> None:
+    caller = SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(1))
+    there = trace.set_span_in_context(NonRecordingSpan(caller), otel_context.Context())
+    if carried:
+        there = baggage.set_baggage("gen_ai.conversation.id", carried, there)
+    token = otel_context.attach(otel_context.Context())
+    with capture(fixed=False) as spans, agentsight.conversation("c1"):
+        with tracer("mcp").start_as_current_span(
+            "tools/call search", context=there, kind=SpanKind.SERVER, attributes=MCP_SERVER
+        ):
+            with agentsight.tool("search"), agentsight.task("part"):
+                pass
+        with agentsight.tool("other"):
+            pass
+        assert counted(spans) == [("agentsight_otel", "other"), *calls]
+    otel_context.detach(token)
