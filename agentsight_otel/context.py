@@ -136,8 +136,8 @@ def describe(runtime: Runtime, conversation_id: object, *, recorded: bool | None
     if not known:
         say("conversation_id", f"conversation_id: {conversation_id!r}: expected a non-empty text; it counts nowhere")
     attributes: Attributes = {}
-    located = given.pop("customer_ip_address", None)
-    if located is not None and (address := to_text(located, limit).strip()):
+    customer_address = given.pop("customer_ip_address", None)
+    if customer_address is not None and (address := to_text(customer_address, limit).strip()):
         attributes.update(geo.attributes_of(address, runtime.settings.ip_policy, runtime.geolocator))
     if known:
         attributes[semconv.CONVERSATION_ID] = known
@@ -162,7 +162,7 @@ def describe(runtime: Runtime, conversation_id: object, *, recorded: bool | None
         document = document or dict(current.metadata)
         recorded = current.recorded if recorded is None else recorded
     if visitor := around.get(_VISITOR):
-        address_known = located is not None or semconv.CLIENT_ADDRESS in attributes
+        address_known = customer_address is not None or semconv.CLIENT_ADDRESS in attributes
         attributes = {**_visitor(visitor, with_address=not address_known), **attributes}
     return Conversation(known, attributes, document, recorded is not False)
 
