@@ -171,7 +171,9 @@ def _matcher(withheld: Iterable[str]) -> Callable[[str], bool]:
 
 
 class _Fit(EditedSpan):
-    """A span as it may leave; its masks are not to see it twice."""
+    """A span as it may leave; the masks that made it so are not to see it twice."""
+
+    made_by: "Privacy | None" = None
 
 
 class Privacy:
@@ -200,16 +202,18 @@ class Privacy:
 
     def __call__(self, span: ReadableSpan) -> ReadableSpan:
         """The span as it may leave."""
-        if isinstance(span, _Fit):
+        if isinstance(span, _Fit) and span.made_by is self:
             return span
         try:
             span = self._with_ip_policy(span)
             if not self.changes:
                 return span
-            return _without_nothing(edited(span, self._changed))
+            fit = _without_nothing(edited(span, self._changed))
         except BaseException as error:
             say("masking", "masking a span failed; it leaves without its contents", error=error)
-            return _skeleton(span)
+            fit = _skeleton(span)
+        fit.made_by = self
+        return fit
 
     def attributes(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Attributes as they may leave."""
@@ -263,7 +267,7 @@ _ADDRESS_KEYS = (
 )
 
 
-def _without_nothing(span: EditedSpan) -> ReadableSpan:
+def _without_nothing(span: EditedSpan) -> _Fit:
     """A span without the values that are None."""
     return _Fit(
         span,
@@ -280,7 +284,7 @@ def _kept(attributes: Any) -> dict[str, Any]:
     return {key: value for key, value in (attributes or {}).items() if value is not None}
 
 
-def _skeleton(span: ReadableSpan) -> ReadableSpan:
+def _skeleton(span: ReadableSpan) -> _Fit:
     known = {
         key: value for key, value in (span.attributes or {}).items() if key in _NOT_MASKED - {semconv.CLIENT_ADDRESS}
     }

@@ -109,12 +109,18 @@ class HostSpanProcessor(_Processor):
 
 
 class OwnProcessors(SynchronousMultiSpanProcessor):
-    """The processors of a provider of ours: the identity and the delivery first, then whatever others add."""
+    """The processors of a provider of ours: the identity and the delivery first, then whatever others add.
 
-    def __init__(self, relay: "Relay | None") -> None:
+    Args:
+        relay: To the delivery; None: there is none, or the application's processors have it.
+        privacy: Makes finished spans fit for the others to get; the delivery has one of its own.
+    """
+
+    def __init__(self, relay: "Relay | None", privacy: Privacy) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._identity = IdentityProcessor()
         self._relay = relay
+        self._privacy = privacy
         self._has_others = False
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
@@ -134,7 +140,7 @@ class OwnProcessors(SynchronousMultiSpanProcessor):
         if self._relay is not None:
             self._relay.on_end(span)
         if self._has_others:
-            super().on_end(span)
+            super().on_end(self._privacy(span) if self._privacy.changes else span)
 
     def shutdown(self) -> None:
         """As of both."""
@@ -146,24 +152,6 @@ class OwnProcessors(SynchronousMultiSpanProcessor):
         """As of both."""
         flushed = self._relay is None or self._relay.force_flush(timeout_millis)
         return super().force_flush(timeout_millis) and flushed
-
-
-class AttachedProcessors(SynchronousMultiSpanProcessor):
-    """The processors of the application's provider, for our spans: at their end they get them as they may leave.
-
-    Args:
-        theirs: Those.
-        privacy: What is done to a span before it leaves.
-    """
-
-    def __init__(self, theirs: SynchronousMultiSpanProcessor, privacy: Privacy) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._privacy = privacy
-        self.add_span_processor(theirs)
-
-    def on_end(self, span: ReadableSpan) -> None:
-        """Hands a copy on."""
-        super().on_end(self._privacy(span))
 
 
 class ConversationSpanProcessor(HostSpanProcessor):

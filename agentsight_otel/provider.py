@@ -13,7 +13,7 @@ from agentsight_otel import runtime, semconv
 from agentsight_otel.config import SettingError, Settings
 from agentsight_otel.identity import IdGenerator
 from agentsight_otel.masking import Privacy
-from agentsight_otel.processors import AttachedProcessors, HostSpanProcessor, IdentityProcessor, OwnProcessors, Relay
+from agentsight_otel.processors import HostSpanProcessor, IdentityProcessor, OwnProcessors, Relay
 from agentsight_otel.runtime import Host, Runtime
 from agentsight_otel.sampling import ConversationKeepingSampler, ConversationSampler
 
@@ -33,7 +33,7 @@ class Pipeline:
         settings: As loaded by ``init()``.
         resource_attributes: More of them.
         delivery: Takes the finished spans; None: only the application's provider does, or nothing.
-        privacy: What is done to spans of ours before the application's provider gets them.
+        privacy: What is done to spans before processors of the application get them.
         attach_to: The application's provider, that our spans are to go through.
         set_global: Make our provider the global one, if the application has none.
 
@@ -128,12 +128,14 @@ class Pipeline:
         _ours.add(provider)
         return provider
 
-    def _processors(self) -> Any:
+    def _processors(self) -> OwnProcessors:
         if self.host is not Host.ATTACHED:
-            return OwnProcessors(self._relay)
+            return OwnProcessors(self._relay, self._privacy)
         # Our spans go through the application's processors, but not through its sampler.
-        theirs: Any = getattr(self._theirs, "_active_span_processor", None)
-        return AttachedProcessors(theirs, self._privacy) if self._privacy.changes else theirs
+        processors = OwnProcessors(None, self._privacy)
+        if theirs := getattr(self._theirs, "_active_span_processor", None):
+            processors.add_span_processor(theirs)
+        return processors
 
     def _join(self, theirs: TracerProvider) -> None:
         if self.host is Host.ATTACHED and theirs not in _joined:

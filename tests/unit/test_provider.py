@@ -441,6 +441,32 @@ def test_attached_the_applications_backend_gets_what_masks_and_withholding_leave
         assert (named(spans, "execute_tool t").attributes or {})["gen_ai.tool.call.arguments"] == "masked"
 
 
+def test_processors_that_the_application_adds_to_our_provider_get_what_masks_leave() -> None:
+    exporter, added = InMemorySpanExporter(), InMemorySpanExporter()
+    agentsight.init(span_exporter=exporter, schedule_delay_s=0.001, mask=lambda key, value: f"<{value}>")
+    provider = trace.get_tracer_provider()
+    assert isinstance(provider, TracerProvider)
+    provider.add_span_processor(SimpleSpanProcessor(added))
+    with agentsight.conversation("c1"), agentsight.turn(), provider.get_tracer("library").start_as_current_span("chat"):
+        agentsight.user_message("hello")
+    agentsight.flush()
+    spans = list(exporter.get_finished_spans())
+    assert sorted(span.name for span in spans) == ["<chat>", "<invoke_agent>"]
+    assert [span.to_json() for span in added.get_finished_spans()] == [span.to_json() for span in spans]
+
+
+def test_masks_of_a_later_init_apply_to_spans_of_tracers_made_before() -> None:
+    agentsight.init(span_exporter=InMemorySpanExporter(), mask=lambda key, value: value)
+    tracer = trace.get_tracer("early library")
+    agentsight.shutdown()
+    exporter = InMemorySpanExporter()
+    agentsight.init(span_exporter=exporter, schedule_delay_s=0.001, mask=[emails_masked])
+    with agentsight.conversation("c1"), agentsight.turn():
+        tracer.start_span("chat", attributes={"prompt": "ann@example.com"}).end()
+    agentsight.flush()
+    assert (named(list(exporter.get_finished_spans()), "chat").attributes or {})["prompt"] == "masked"
+
+
 def test_attached_a_mask_sees_a_value_of_ours_once() -> None:
     exporter = InMemorySpanExporter()
     application = Application(
