@@ -61,7 +61,7 @@ class ToolCalls:
         """
         if self.only_ours:
             return {}
-        called = _mcp_call(span)
+        called = {} if inside else _mcp_call(span)
         return {**called, **self._demotion(span, {**(span.attributes or {}), **called}, inside)}
 
     def _demotion(self, span: ReadableSpan, attributes: Mapping[str, Any], inside: str) -> Mapping[str, str]:
@@ -110,7 +110,7 @@ def tool_of(attributes: Mapping[str, Any]) -> str | None:
     return next((str(attributes[key]) for key in keys if attributes.get(key)), "")
 
 
-def _mcp_call(span: ReadableSpan) -> Mapping[str, str]:
+def _mcp_call(span: ReadableSpan) -> dict[str, str]:
     """What makes a client's span of the Model Context Protocol a tool call, where its SDK does not say that it is.
 
     The span is named ``… tools/call {tool}``.
@@ -156,4 +156,6 @@ def _overriding(attributes: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _folded(name: str) -> str:
-    return name.strip().lower()
+    """What names of one tool have in common; frameworks put an MCP server's before it: mcp__shop__find_order."""
+    folded = name.strip().lower()
+    return folded.split("__", 2)[2] if folded.startswith("mcp__") and folded.count("__") > 1 else folded

@@ -147,19 +147,27 @@ def test_a_call_that_an_mcp_client_sends_is_a_tool_call(spans: Capture) -> None:
     assert counted(spans) == [("mcp", "search")]
 
 
+@pytest.mark.parametrize("name", ["search", "mcp__shop__search"])
 @pytest.mark.parametrize("around", ["ours", "theirs"])
-def test_a_tool_that_calls_an_mcp_server_is_the_same_call(spans: Capture, around: str) -> None:
-    outer = (
-        agentsight.tool("search")
-        if around == "ours"
-        else tracer("framework").start_as_current_span("run", attributes=OPENINFERENCE)
-    )
+def test_a_tool_that_calls_an_mcp_server_is_the_same_call(spans: Capture, around: str, name: str) -> None:
+    outer: Any = agentsight.tool(name)
+    if around == "theirs":
+        outer = tracer("framework").start_as_current_span("run", attributes={**OPENINFERENCE, "tool.name": name})
     with (
         outer,
         tracer("mcp").start_as_current_span("MCP send tools/call search", kind=SpanKind.CLIENT, attributes=MCP_CLIENT),
     ):
         pass
     assert len(counted(spans)) == 1
+
+
+def test_a_tool_of_ours_under_another_name_that_calls_an_mcp_server_is_one_call(spans: Capture) -> None:
+    with (
+        agentsight.tool("look up"),
+        tracer("mcp").start_as_current_span("MCP send tools/call search", kind=SpanKind.CLIENT, attributes=MCP_CLIENT),
+    ):
+        pass
+    assert counted(spans) == [("agentsight_otel", "look up")]
 
 
 @pytest.mark.parametrize(("carried", "calls"), [("c1", []), ("", [("agentsight_otel", "search")])])
