@@ -225,7 +225,7 @@ def test_a_thousand_finished_streams_leave_nothing_behind(spans: Capture) -> Non
     assert len(spans.finished) == 1_000
     assert not module._open_turns
     gc.collect()
-    assert not [kept for kept in gc.get_objects() if isinstance(kept, module.TurnSpan)]
+    assert not [kept for kept in gc.get_objects() if type(kept) is module.TurnSpan]  # others may be lazy
 
 
 @pytest.mark.parametrize("package", ["agentsight", "agentsight_otel"])
