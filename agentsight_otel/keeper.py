@@ -41,15 +41,17 @@ class Keeper:
         self.running = False
 
     def start(self) -> None:
-        """Starts the thread, unless it runs; not from a finaliser."""
+        """Starts the thread, unless it runs or the interpreter is shutting down; not from a finaliser."""
         if self._thread is not None and self._thread.is_alive():
             return
         with self._start_lock:
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(
-                    target=self._run, args=(self._tasks,), name="agentsight-keeper", daemon=True
-                )
-                self._thread.start()
+                thread = threading.Thread(target=self._run, args=(self._tasks,), name="agentsight-keeper", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # Python 3.12 starts none at its exit; settle() does without
+                    return
+                self._thread = thread
                 self.running = True
 
     def run(self, task: Callable[[], None]) -> None:
