@@ -20,7 +20,7 @@ nox.options.error_on_missing_interpreters = False
 @nox.session(python=PYTHONS)
 @nox.parametrize("opentelemetry", ["newest", "oldest"], ids=["newest", "oldest"])
 def tests(session: nox.Session, opentelemetry: str) -> None:
-    """The unit tests; on the newest Pythons those of processes and their ends too."""
+    """The unit tests; on the newest Pythons, with the newest OpenTelemetry, those of processes and their ends too."""
     pins: list[str] = []
     if opentelemetry == "oldest":
         pins = [f"opentelemetry-{part}=={OLDEST}" for part in ("api", "sdk", "exporter-otlp")]

@@ -51,7 +51,7 @@ class Adopted:
         identity: The attributes of the conversation.
         trace_id: Of the trace that it is delivered in.
         parent: Its parent there.
-        tool: The tool of ours that it runs in; '' for none.
+        tool: The tool that it runs in, of ours or of a caller in another process; '' for none.
     """
 
     identity: Mapping[str, Any]

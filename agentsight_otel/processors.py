@@ -199,7 +199,7 @@ class Relay(_Processor):
 
         Args:
             span: Finished.
-            inside: The tool of ours that it ran in; '' for none.
+            inside: The tool that it ran in: one of ours, for a third party's span, or a caller's; '' for none.
         """
         if self._delivery is not None:
             marks = TOOL_CALLS.marks(span, inside)

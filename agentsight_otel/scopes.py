@@ -27,7 +27,7 @@ class ConversationHelper(Helper[ConversationScope]):
     __slots__ = ("_enabled", "_fields", "_given", "conversation_id")
 
     def __init__(self, conversation_id: str | None, fields: Mapping[str, Any], *, enabled: bool | None) -> None:
-        self._entered = []
+        super().__init__()
         self._given = conversation_id
         self._fields = fields
         self._enabled = enabled
@@ -129,7 +129,7 @@ class _TurnHelper(Helper[TurnSpan]):
         timeout_s: float | None,
         fields: Mapping[str, Any],
     ) -> None:
-        self._entered = []
+        super().__init__()
         self._name = _name(name)
         self._agent = _name(agent)
         self._conversation_id = conversation_id
@@ -205,7 +205,7 @@ class _ToolHelper(Helper[ToolSpan]):
     __slots__ = ("_arguments", "_call_id", "_name")
 
     def __init__(self, name: object, arguments: object, call_id: str | None) -> None:
-        self._entered = []
+        super().__init__()
         self._name = _name(name)
         self._arguments = arguments
         self._call_id = call_id
@@ -254,7 +254,7 @@ class _TaskHelper(Helper[TaskSpan]):
     __slots__ = ("_name",)
 
     def __init__(self, name: object) -> None:
-        self._entered = []
+        super().__init__()
         self._name = _name(name)
 
     def _begin(self) -> TaskSpan:
@@ -301,7 +301,7 @@ class _AlwaysTheSame(Helper[S]):
     __slots__ = ("_start",)
 
     def __init__(self, start: Callable[[], S]) -> None:
-        self._entered = []
+        super().__init__()
         self._start = start
 
     def _begin(self) -> S:
