@@ -9,9 +9,13 @@ with agentsight.turn():
     agentsight.agent_message("On its way.")
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from agentsight_otel.api import (
+from agentsight_otel._core.config import SettingError, Settings
+from agentsight_otel._core.version import VERSION
+from agentsight_otel._lifecycle.setup import flush, init, is_enabled, shutdown
+from agentsight_otel._recording.api import (
     agent_message,
     button,
     end_conversation,
@@ -23,27 +27,26 @@ from agentsight_otel.api import (
     update_metadata,
     user_message,
 )
-from agentsight_otel.concurrency import carry
-from agentsight_otel.config import SettingError
-from agentsight_otel.context import Conversation
-from agentsight_otel.manager import ConversationManager, conversation_manager
-from agentsight_otel.processors import ConversationSpanProcessor
-from agentsight_otel.scopes import (
+from agentsight_otel._recording.decorators import (
     abandon_turn,
     conversation,
     end_turn,
     generation,
     model_hint,
     task,
-    tool,
     turn,
     wrap,
 )
-from agentsight_otel.setup import flush, init, is_enabled, shutdown
-from agentsight_otel.tracker import ConversationTracker, conversation_tracker
+from agentsight_otel._recording.threads import carry
+from agentsight_otel._recording.tools import tool
+from agentsight_otel._tracing.context import Conversation
+from agentsight_otel._tracing.processors import ConversationSpanProcessor
+from agentsight_otel.compat.manager import ConversationManager, conversation_manager
+from agentsight_otel.compat.tracker import ConversationTracker, conversation_tracker
+from agentsight_otel.compat.uploads import upload_attachments
 
 if TYPE_CHECKING:
-    from agentsight_otel.reader import AgentSightAPI, agentsight_api
+    from agentsight_otel.compat.reader import AgentSightAPI, agentsight_api
 
 __all__ = [
     "AgentSightAPI",
@@ -52,6 +55,7 @@ __all__ = [
     "ConversationSpanProcessor",
     "ConversationTracker",
     "SettingError",
+    "Settings",
     "abandon_turn",
     "agent_message",
     "agentsight_api",
@@ -77,15 +81,38 @@ __all__ = [
     "tool",
     "turn",
     "update_metadata",
+    "upload_attachments",
     "user_message",
     "wrap",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # Reading belongs to the ClickHouse half: nothing of that is imported before somebody reads.
-    if name in ("AgentSightAPI", "agentsight_api"):
-        from agentsight_otel import reader
+_LAZY = {
+    "AgentSight": ("agentsight_otel.compat.rest.client", "AgentSight"),
+    "AgentSightAPI": ("agentsight_otel.compat.reader", "AgentSightAPI"),
+    "agentsight_api": ("agentsight_otel.compat.reader", "agentsight_api"),
+    "clickhouse_client": ("agentsight_otel.clickhouse.client", None),
+    "schema": ("agentsight_otel.clickhouse.schema", None),
+}
+"""Names of the ClickHouse half, with their modules: these are imported only when a name is first used."""
 
-        return getattr(reader, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+_FORMER_EXCEPTIONS = frozenset(
+    """APIError AgentSightError AuthenticationError ConfigurationError InvalidApiKeyError MethodNotAllowedError
+    MissingApiKeyError NetworkError NotFoundError PermissionDeniedError RateLimitError ServerError
+    SubscriptionInactiveError UploadError ValidationError""".split()  # noqa: SIM905
+)
+"""Exceptions that the AgentSight 0.1 SDK exports from its top-level package."""
+
+
+__version__ = VERSION
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FORMER_EXCEPTIONS:
+        return getattr(importlib.import_module("agentsight_otel.compat.exceptions"), name)
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module_name, attribute = _LAZY[name]
+    module = importlib.import_module(module_name)
+    return module if attribute is None else getattr(module, attribute)

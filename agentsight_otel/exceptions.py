@@ -1,65 +1,75 @@
-"""The exceptions of AgentSight 0.0, for applications that catch them by name.
+"""The exceptions of AgentSight's own SDKs."""
 
-Of these only ``NotFoundException`` is raised here, by reading a conversation that is not there: what records never
-raises, and what reads raises ``SettingError``, ``ValueError`` and ``ClickHouseConnectionError`` besides.
-"""
+from agentsight_otel.compat.exceptions import (
+    AgentSightApiJwtExpiredException,
+    AgentSightClientNotInitializedException,
+    AgentSightError,
+    APIError,
+    ApiServerException,
+    AuthenticationError,
+    ConfigurationError,
+    ConversationApiException,
+    ConversationNetworkException,
+    ConversationTrackingException,
+    ForbiddenException,
+    InvalidAnswerDataException,
+    InvalidApiKeyError,
+    InvalidApiKeyException,
+    InvalidAttachmentException,
+    InvalidConversationDataException,
+    InvalidQuestionDataException,
+    MethodNotAllowedError,
+    MissingApiKeyError,
+    MissingConversationIdException,
+    NetworkError,
+    NoApiKeyException,
+    NoConversationIdException,
+    NoDataToSendException,
+    NotFoundError,
+    NotFoundException,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    SubscriptionInactiveError,
+    ToolFailure,
+    UnauthorizedException,
+    UploadError,
+    ValidationError,
+)
 
-
-class ConversationTrackingException(Exception):
-    """What tracking raised."""
-
-
-class InvalidConversationDataException(ConversationTrackingException):
-    """An argument was refused."""
-
-
-class InvalidQuestionDataException(ConversationTrackingException):
-    """A message of the user was refused."""
-
-
-class InvalidAnswerDataException(ConversationTrackingException):
-    """A message of the agent was refused."""
-
-
-class ConversationNetworkException(ConversationTrackingException):
-    """The backend did not answer."""
-
-
-class ConversationApiException(ConversationTrackingException):
-    """The backend refused."""
-
-
-class NotFoundException(ConversationApiException):
-    """There is no such conversation."""
-
-
-class UnauthorizedException(ConversationApiException):
-    """The API key was refused."""
-
-
-class ForbiddenException(ConversationApiException):
-    """The API key did not suffice."""
-
-
-class InvalidAttachmentException(Exception):
-    """An attachment was refused."""
-
-
-class NoDataToSendException(Exception):
-    """Nothing was tracked."""
-
-
-class MissingConversationIdException(Exception):
-    """There was no conversation id."""
-
-
-class NoConversationIdException(Exception):
-    """There was no conversation id."""
-
-
-class NoApiKeyException(Exception):
-    """There was no API key."""
-
-
-class InvalidApiKeyException(Exception):
-    """The API key was malformed."""
+__all__ = [
+    "APIError",
+    "AgentSightApiJwtExpiredException",
+    "AgentSightClientNotInitializedException",
+    "AgentSightError",
+    "ApiServerException",
+    "AuthenticationError",
+    "ConfigurationError",
+    "ConversationApiException",
+    "ConversationNetworkException",
+    "ConversationTrackingException",
+    "ForbiddenException",
+    "InvalidAnswerDataException",
+    "InvalidApiKeyError",
+    "InvalidApiKeyException",
+    "InvalidAttachmentException",
+    "InvalidConversationDataException",
+    "InvalidQuestionDataException",
+    "MethodNotAllowedError",
+    "MissingApiKeyError",
+    "MissingConversationIdException",
+    "NetworkError",
+    "NoApiKeyException",
+    "NoConversationIdException",
+    "NoDataToSendException",
+    "NotFoundError",
+    "NotFoundException",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ServerError",
+    "SubscriptionInactiveError",
+    "ToolFailure",
+    "UnauthorizedException",
+    "UploadError",
+    "ValidationError",
+]

@@ -6,10 +6,10 @@ strings because the GenAI constants in ``opentelemetry-semantic-conventions`` ar
 with ``agentsight.`` are this product's own, the same strings that the AgentSight 0.1 SDK emits.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 # -- identity: on every span inside a conversation --------------------------------------------------------------
-
 CONVERSATION_ID: Final = "gen_ai.conversation.id"
 """string. The conversation that the span belongs to. Source: GenAI semantic conventions."""
 
@@ -18,6 +18,10 @@ CONVERSATION_DEVICE: Final = "agentsight.conversation.device"
 
 CONVERSATION_SOURCE: Final = "agentsight.conversation.source"
 """string, lower-cased: web, whatsapp, viber, … Source: argument ``source``."""
+
+CONVERSATION_ROBOT: Final = "agentsight.conversation.robot"
+"""bool: true where a robot is at the other end; the conversation then counts in no metric. Source: the User-Agent of
+web requests, by the middlewares."""
 
 CONVERSATION_LANGUAGE: Final = "agentsight.conversation.language"
 """string, BCP-47 tag. Source: argument ``language``."""
@@ -58,21 +62,26 @@ SERVICE_NAME: Final = "service.name"
 SERVICE_VERSION: Final = "service.version"
 """string, resource attribute. A new one marks a deployment. Source: OTEL_RESOURCE_ATTRIBUTES."""
 
+CONVERSATION_FIELDS: Final[Mapping[str, str]] = {
+    "customer_id": USER_ID,
+    "customer_ip_address": CLIENT_ADDRESS,
+    "device": CONVERSATION_DEVICE,
+    "source": CONVERSATION_SOURCE,
+    "language": CONVERSATION_LANGUAGE,
+    "metadata": CONVERSATION_METADATA,
+    "name": CONVERSATION_NAME,
+    "environment": DEPLOYMENT_ENVIRONMENT_NAME,
+    "country": GEO_COUNTRY_ISO_CODE,
+}
+"""The fields of a conversation besides its id: the name of each argument, and the span attribute that it becomes."""
+
 IDENTITY_KEYS: Final = (
     CONVERSATION_ID,
-    CONVERSATION_DEVICE,
-    CONVERSATION_SOURCE,
-    CONVERSATION_LANGUAGE,
-    CONVERSATION_NAME,
-    CONVERSATION_METADATA,
-    USER_ID,
-    CLIENT_ADDRESS,
-    GEO_COUNTRY_ISO_CODE,
+    *CONVERSATION_FIELDS.values(),
     GEO_REGION_ISO_CODE,
     GEO_LOCALITY_NAME,
     GEO_LOCATION_LAT,
     GEO_LOCATION_LON,
-    DEPLOYMENT_ENVIRONMENT_NAME,
 )
 """The identity of a conversation, on every span inside it."""
 
@@ -308,6 +317,9 @@ FEEDBACK_SOURCES: Final = (FEEDBACK_SOURCE_CUSTOMER, FEEDBACK_SOURCE_PLATFORM)
 METADATA: Final = "agentsight.metadata"
 """string, a JSON object. Free data on tool calls, buttons, attachments and feedback."""
 
+SCOPE_NAME: Final = "agentsight_otel"
+"""The instrumentation scope of our spans."""
+
 # -- delivery: what was changed on the way -----------------------------------------------------------------------
 
 CUT_BYTES: Final = "agentsight.cut.bytes"
@@ -320,28 +332,32 @@ WITHHELD: Final = "agentsight.withheld"
 """bool, true where masking failed on a whole span, and only its ids, kind and times are left."""
 
 # -- accepted dialects: what other SDKs call the same things; first non-empty wins, left to right -----------------
-
 CONVERSATION_ID_KEYS: Final = (
     CONVERSATION_ID,
-    "agentsight.conversation.id",
-    "session.id",
-    "traceloop.association.properties.session_id",
+    *["agentsight.conversation.id", "session.id", "traceloop.association.properties.session_id", "langfuse.session.id"],
+    *["ai.telemetry.metadata.sessionId", "ai.settings.context.sessionId", "langsmith.metadata.session_id"],
+    *["langsmith.metadata.thread_id", "langsmith.metadata.conversation_id", "conversation.id"],
+    *["traceloop.association.properties.thread_id", "group_id"],
 )
-"""Where a conversation id may stand."""
+"""Attributes that may hold a conversation id; a value that begins with ``resp_`` is not one."""
 
 CUSTOMER_KEYS: Final = (
     USER_ID,
     "agentsight.conversation.customer_id",
     "traceloop.association.properties.user_id",
     "traceloop.association.properties.customer_id",
+    "langfuse.user.id",
+    "ai.telemetry.metadata.userId",
+    "ai.settings.context.userId",
+    "langsmith.metadata.user_id",
 )
-"""Where a customer may stand."""
+"""Attributes that may hold a customer's id."""
 
 MCP_METHOD_NAME: Final = "mcp.method.name"
 """string, on third parties' spans: tools/call, … Source: semantic conventions of the Model Context Protocol."""
 
 TOOL_NAME_KEYS: Final = (GEN_AI_TOOL_NAME, "agentsight.tool.name", "tool.name", "traceloop.entity.name")
-"""Where a tool's name may stand; the last only if ``traceloop.span.kind`` is ``tool``."""
+"""Attributes that may hold a tool's name; the last only if ``traceloop.span.kind`` is ``tool``."""
 
 TOOL_CALL_MARKS: Final = (
     (SPAN_KIND, KIND_TOOL),
@@ -359,32 +375,26 @@ MODEL_CALL_MARKS: Final = {
 """Any of these keys with one of its values makes a span a call of a model."""
 
 CLIENT_ADDRESS_KEYS: Final = (CLIENT_ADDRESS, "agentsight.conversation.customer_ip")
-"""Where an IP address may stand."""
+"""Attributes that may hold the customer's IP address."""
 
 COUNTRY_KEYS: Final = (GEO_COUNTRY_ISO_CODE, "geo.country_iso_code")
-"""Where a country may stand."""
+"""Attributes that may hold a country."""
 
-SPAN_ENVIRONMENT_KEYS: Final = (DEPLOYMENT_ENVIRONMENT_NAME, "agentsight.conversation.environment")
-"""Where an environment may stand on a span; tried before the resource."""
+SPAN_ENVIRONMENT_KEYS: Final = (
+    DEPLOYMENT_ENVIRONMENT_NAME,
+    "agentsight.conversation.environment",
+    "langfuse.environment",
+)
+"""Span attributes that may hold an environment; tried before those of the resource."""
 
 RESOURCE_ENVIRONMENT_KEYS: Final = (DEPLOYMENT_ENVIRONMENT_NAME, "deployment.environment")
-"""Where an environment may stand on a resource."""
+"""Resource attributes that may hold an environment."""
 
-LLM_CONTENT_KEYS: Final = (
-    "gen_ai.input.messages",
-    "gen_ai.output.messages",
-    "gen_ai.system_instructions",
-    "gen_ai.tool.definitions",
-    "gen_ai.prompt*",
-    "gen_ai.completion*",
-    "gen_ai.event.content",
-    "llm.input_messages*",
-    "llm.output_messages*",
-    "llm.prompts*",
-    "llm.completions*",
-    "input.value",
-    "output.value",
-    "traceloop.entity.input",
-    "traceloop.entity.output",
-)
-"""Where the words of model calls may stand; ``*``: and whatever begins so."""
+IGNORE: Final = "agentsight.ignore"
+"""bool, on a span or a resource: it counts nowhere."""
+EXCHANGE: Final = "agentsight.exchange"
+"""bool, on a span of any SDK: it is one exchange."""
+EXCHANGE_INPUT: Final = "agentsight.exchange.input"
+"""string. What the user said in it."""
+EXCHANGE_OUTPUT: Final = "agentsight.exchange.output"
+"""string. What the agent said in it."""

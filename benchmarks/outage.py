@@ -27,8 +27,8 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 import agentsight_otel as agentsight
-from agentsight_otel import setup
-from agentsight_otel.self_metrics import DURATION, ERROR_TYPE
+from agentsight_otel._export.self_metrics import DURATION, ERROR_TYPE
+from agentsight_otel._lifecycle import setup
 from benchmarks.faulty_receiver import FaultyReceiver, faulty_receiver
 from benchmarks.soak import rss_mb
 
@@ -143,9 +143,9 @@ class Sender:
             schedule_delay_s=0.2,
             shutdown_timeout_s=1.0,
         )
-        assert setup._pipeline is not None and setup._delivery is not None
-        self._delivery = setup._delivery
-        setup._pipeline.provider.add_span_processor(self._created)
+        assert setup.state.started is not None
+        self._delivery = setup.state.started.delivery
+        setup.state.started.pipeline.provider.add_span_processor(self._created)
 
     def _failed_attempts(self) -> int:
         data = self._metrics.get_metrics_data()

@@ -1,8 +1,8 @@
 """How long the page takes in a real Chromium: first paint, the figures, all panels.
 
-    python benchmarks/page_load.py --spans 1000000
+    python -m benchmarks.page_load --spans 1000000
 
-Generates the conversations of metric_views.py over 90 days in an embedded ClickHouse, opens the overview for several
+Generates the conversations of generated_spans.py over 90 days in an embedded ClickHouse, opens the overview for several
 windows, each time in a fresh browser profile (nothing cached) and a browser window that is open already, and prints
 medians in milliseconds since navigation.
 """
@@ -20,12 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from metric_views import END, SPANS_PER_CONVERSATION, fill
 from playwright.sync_api import Browser, sync_playwright
 
-from agentsight_otel import clickhouse_client, schema
+from agentsight_otel.clickhouse import client as clickhouse_client
+from agentsight_otel.clickhouse import schema
 from agentsight_otel.local import EmbeddedClickHouse
 from agentsight_otel.local.page import PageSettings, page_app
+from benchmarks.generated_spans import END, SPANS_PER_CONVERSATION
+from benchmarks.views_at_scale import fill
 
 FIGURES = (
     "() => [...document.querySelectorAll('.tile .value')].length === 8 && !document.querySelector('.tile .skeleton')"
@@ -47,7 +49,8 @@ def main() -> None:
         schema.apply(url)
         with clickhouse_client.connect(url) as client:
             if not client.query("SELECT count() FROM otel_traces").result_rows[0][0]:
-                fill(client, "otel_traces", options.spans // SPANS_PER_CONVERSATION)
+                conversations = int(options.spans / SPANS_PER_CONVERSATION)
+                fill(client, conversations, 0, conversations)
         address = serve(url)
         with sync_playwright() as playwright:
             path = os.environ.get("CHROMIUM") or shutil.which("chromium")

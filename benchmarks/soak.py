@@ -26,7 +26,8 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 import agentsight_otel as agentsight
-from agentsight_otel import setup, spans
+from agentsight_otel._lifecycle import setup
+from agentsight_otel._recording import deadlines
 from agentsight_otel.concurrency import ThreadPoolExecutor
 
 
@@ -194,8 +195,8 @@ def soak(seconds: float, conversations: int) -> Report:
     """Runs it."""
     exports, starts = Exports(), Starts()
     agentsight.init(span_exporter=exports, set_global=False, turn_timeout_s=5, schedule_delay_s=0.2)
-    assert setup._pipeline is not None
-    setup._pipeline.provider.add_span_processor(starts)
+    assert setup.state.started is not None
+    setup.state.started.pipeline.provider.add_span_processor(starts)
     began = time.monotonic()
     early = 0.0
     count = 0
@@ -224,7 +225,7 @@ def soak(seconds: float, conversations: int) -> Report:
         started=starts.count,
         exported=exports.count,
         twice=exports.twice,
-        open_turns=len(spans._open_turns),
+        open_turns=len(deadlines.open_turns),
         outcomes=dict(exports.outcomes),
         rss_early_mb=early,
         rss_late_mb=late,

@@ -3,27 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agentsight_otel.catalogue import FILTER_LABELS
+from agentsight_otel.clickhouse.catalogue import FILTER_LABELS
 from grafana import sql
 from grafana.panels import DATASOURCE, Json, Panel, target
 
 TAG = "agentsight"
 _COLUMNS = 24
 _SCHEMA_VERSION = 39  # of Grafana 11.0; newer versions of Grafana bring it up to theirs
-_ZONES = (
-    "UTC",
-    "America/Los_Angeles",
-    "America/New_York",
-    "America/Sao_Paulo",
-    "Europe/London",
-    "Europe/Berlin",
-    "Europe/Athens",
-    "Asia/Dubai",
-    "Asia/Kolkata",
-    "Asia/Singapore",
-    "Asia/Tokyo",
-    "Australia/Sydney",
-)
 
 
 @dataclass(frozen=True)
@@ -32,7 +18,7 @@ class Section:
 
     Attributes:
         title: The heading; '' for none.
-        panels: Placed from left to right, and below where there is no room.
+        panels: The panels, placed from left to right, and in the next row where there is no room.
     """
 
     title: str
@@ -44,13 +30,13 @@ class Dashboard:
     """A dashboard.
 
     Attributes:
-        uid: Its id in every Grafana, and the name of its file.
-        title: For people.
-        description: What it is for.
-        sections: From top to bottom.
-        variables: Beside the data source.
-        last: The time range it opens with, as Grafana writes it.
-        refresh: How often it asks again; '' for never.
+        uid: The dashboard's id in every Grafana, and the name of its file.
+        title: The dashboard's title.
+        description: A sentence that says what it shows.
+        sections: The sections from top to bottom.
+        variables: The variables besides the data source.
+        last: The time range with which it opens, in Grafana's notation.
+        refresh: How often its panels are refreshed, in Grafana's notation; '' for never.
     """
 
     uid: str
@@ -62,7 +48,7 @@ class Dashboard:
     refresh: str = ""
 
     def as_json(self) -> Json:
-        """As Grafana imports it."""
+        """The dashboard in the format that Grafana imports."""
         return {
             "uid": self.uid,
             "title": f"AgentSight: {self.title}",
@@ -80,10 +66,18 @@ class Dashboard:
             "timepicker": {},
             "refresh": self.refresh,
             "links": [_links_between_dashboards()],
-            "annotations": {"list": [_grafanas_own_annotations(), _deployments()]},
+            "annotations": {"list": self._annotations()},
             "templating": {"list": [_datasource(), *self.variables]},
             "panels": self._placed(),
         }
+
+    def _annotations(self) -> list[Json]:
+        """Annotations: Grafana's own, and deployments on dashboards that have panels over time."""
+        marked = any(panel.kind == "timeseries" for section in self.sections for panel in section.panels)
+        return [_grafanas_own_annotations(), *([_deployments(self._is_filtered())] if marked else [])]
+
+    def _is_filtered(self) -> bool:
+        return any(variable["name"] == "service" and not variable["hide"] for variable in self.variables)
 
     def _placed(self) -> list[Json]:
         placed: list[Json] = []
@@ -105,35 +99,39 @@ class Dashboard:
         return placed
 
 
-def filters() -> list[Json]:
-    """The variables that every view is filtered by: several values or All, listed by how often they occur."""
+def filters(*, hide: bool = False) -> list[Json]:
+    """The variables of the filters: each takes several values or All; values are listed by how often they occur.
+
+    The variables' values are percent-encoded, see ``grafana.sql``; their texts are the values themselves.
+
+    Args:
+        hide: Whether they are hidden, on a dashboard that is not filtered, but passes the filters to the next one.
+    """
     return [
         {
             "type": "query",
             "name": name,
             "label": label,
             "datasource": DATASOURCE,
-            "query": f"SELECT value FROM {sql.call_unfiltered('filter_values')}"
+            # One column, because the data source takes no more; the regular expression splits it into value and text.
+            "query": f"SELECT concat({sql.token('value')}, '|', value) FROM {sql.call_unfiltered('filter_values')}"
             f" WHERE filter = '{name}' ORDER BY conversations DESC, value",
             "refresh": 2,  # when the time range changes
-            "regex": "",
+            "regex": r"/^(?<value>[^|]*)\|(?<text>[\s\S]*)$/",
             "sort": 0,
             "multi": True,
             "includeAll": True,
-            # Short, where every option would be listed; the queries take it for no filter.
-            "allValue": "All",
+            "allValue": sql.ALL,
             "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
             "options": [],
-            "hide": 0,
+            "hide": _HIDDEN if hide else 0,
             "skipUrlSync": False,
         }
         for name, label in FILTER_LABELS.items()
     ]
 
 
-def timezone() -> Json:
-    """The variable that decides what a day and an hour are; its first choice is the dashboard's own zone."""
-    return choice("timezone", "Time zone", {"Dashboard": "${__timezone}", **{zone: zone for zone in _ZONES}})
+_HIDDEN = 2
 
 
 def choice(name: str, label: str, values: dict[str, str]) -> Json:
@@ -153,8 +151,8 @@ def choice(name: str, label: str, values: dict[str, str]) -> Json:
     }
 
 
-def text_box(name: str, label: str) -> Json:
-    """A variable to type into."""
+def text_box(name: str, label: str, *, hide: bool = False) -> Json:
+    """A variable with a text box, or a hidden one that links pass on."""
     empty = {"selected": True, "text": "", "value": ""}
     return {
         "type": "textbox",
@@ -163,7 +161,7 @@ def text_box(name: str, label: str) -> Json:
         "query": "",
         "current": empty,
         "options": [empty],
-        "hide": 0,
+        "hide": _HIDDEN if hide else 0,
         "skipUrlSync": False,
     }
 
@@ -212,7 +210,11 @@ def _grafanas_own_annotations() -> Json:
     }
 
 
-def _deployments() -> Json:
+def _deployments(filtered: bool) -> Json:
+    chosen = "".join(
+        f"\n    AND (empty({sql.list_of(name)}) OR has({sql.list_of(name)}, {name}))"
+        for name in (("service", "environment") if filtered else ())
+    )
     return {
         "name": "Deployments",
         "datasource": DATASOURCE,
@@ -220,9 +222,11 @@ def _deployments() -> Json:
         "hide": False,
         "iconColor": "purple",
         "target": target(
-            "/* agentsight: annotations / Deployments */\n"
-            "SELECT first_seen_at AS time, concat(service, ' ', version) AS text, environment AS tags\n"
-            f"FROM deployments_v\nWHERE toUnixTimestamp64Milli(first_seen_at) BETWEEN {sql.FROM} AND {sql.TO}\n"
-            "ORDER BY time"
+            sql.signed(
+                "annotations / Deployments",
+                "SELECT first_seen_at AS time, concat(service, ' ', version) AS text, environment AS tags\n"
+                f"FROM deployments_v\nWHERE first_seen_at BETWEEN $__fromTime_ms AND $__toTime_ms{chosen}\n"
+                "ORDER BY time",
+            )
         ),
     }

@@ -1,10 +1,11 @@
-"""Conversations, and one conversation: from the figures to what was said."""
+"""The dashboards of the list of conversations and of one conversation with its messages."""
 
 from grafana import links
-from grafana.board import Dashboard, Section, choice, filters, text_box, timezone
+from grafana.board import Dashboard, Section, choice, filters, text_box
+from grafana.models import DIMENSIONS
 from grafana.overview import FEEDBACK_COLOURS
-from grafana.panels import Json, Panel, fields, mapped, override, table, tile, trace_view
-from grafana.sql import call, text_of
+from grafana.panels import Json, Panel, fields, lines, mapped, override, table, tile, trace_view
+from grafana.sql import call, every_step, step, text_of
 
 _LISTED = 500
 _NO_CONVERSATION = "no conversation of this id: choose one in AgentSight: Conversations"
@@ -19,10 +20,10 @@ _DIMENSIONS = {
 }
 
 
-def _common_columns() -> list[Json]:
+def _common_columns(click: Json) -> list[Json]:
     return [
         override("started_at", displayName="Started", custom_width=180),
-        override("conversation_id", displayName="Conversation", links=[links.conversation()]),
+        override("conversation_id", displayName="Conversation", links=[click]),
         override("customer_id", displayName="Customer"),
         override("name", displayName="Name"),
         *(override(name, displayName=label, custom_width=110) for name, label in _DIMENSIONS.items()),
@@ -54,23 +55,51 @@ def _common_columns() -> list[Json]:
     ]
 
 
-_CHOSEN = f"""
-    multiIf({text_of("show")} = 'escalated', escalated = 1,
-        {text_of("show")} IN ('positive', 'neutral', 'negative'), feedback = {text_of("show")},
-        true)
-    AND positionCaseInsensitiveUTF8(
+SHOWN = {
+    "All": "all",
+    "With messages": "messages",
+    "With an answer": "answered",
+    "With an unanswered question": "unanswered",
+    "Visits": "visits",
+    "Visits that became conversations": "engaged",
+    "With a known customer": "identified",
+    "With a duration": "timed",
+    "Escalated": "escalated",
+    "Positive feedback": "positive",
+    "Neutral feedback": "neutral",
+    "Negative feedback": "negative",
+    "With tool calls": "tools",
+    "With failed tool calls": "failed_tools",
+    "With model calls": "models",
+    "With failed model calls": "failed_models",
+}
+"""The choices of what to show, as the view conversations_behind knows them."""
+
+_CHOSEN = f"""{
+    call(
+        "conversations_behind",
+        show=text_of("show"),
+        tool=text_of("tool"),
+        by=text_of("by"),
+        model=text_of("model"),
+    )
+}
+    WHERE positionCaseInsensitiveUTF8(
         concat(conversation_id, '\\n', customer_id, '\\n', name), {text_of("search")}) > 0"""
+_WHICH = (
+    "those that started in the time range, or of which what is shown (messages, answers, visits, feedback, calls of"
+    " tools and models) lies in it; and that match the filters, the tool, the model and the text searched for (in"
+    " conversation id, customer and name)"
+)
 
 
 def _list() -> Panel:
     dimensions = ", ".join(_DIMENSIONS)
     return table(
         "Conversations",
-        f"The latest {_LISTED} conversations that started in the window and match the filters, the choice of what to"
-        " show and the text searched for (in conversation id, customer and name). A click on the id opens one.",
+        f"The latest {_LISTED} conversations, of {_WHICH}. A click on the id opens one.",
         f"""WITH listed AS (
-    SELECT * FROM {call("conversations_in_window")}
-    WHERE {_CHOSEN}
+    SELECT * FROM {_CHOSEN}
     ORDER BY started_at DESC, conversation_id
     LIMIT {_LISTED}
 )
@@ -89,7 +118,7 @@ ORDER BY started_at DESC, conversation_id""",
         "no conversations in this time range that match",
         width=24,
         height=22,
-        overrides=_common_columns(),
+        overrides=_common_columns(links.conversation(listed=True)),
         sort=("Started", True),
     )
 
@@ -97,15 +126,15 @@ ORDER BY started_at DESC, conversation_id""",
 def _counts() -> Panel:
     return tile(
         "Found",
-        "Of the conversations that started in the window and match the filters, the choice and the search: how many,"
-        " how many messages and how long on average, and the share that was handed to a person.",
+        f"Of the conversations listed below ({_WHICH}): how many, how many messages and how long on average, and the"
+        " share that was handed to a person.",
         "SELECT count() AS conversations, avg(messages) AS messages_each, avg(duration_s) AS duration_s,\n"
         "    avg(toFloat64(escalated)) AS escalation_rate\n"
-        f"FROM {call('conversations_in_window')}\nWHERE {_CHOSEN}",
+        f"FROM {_CHOSEN}",
         fields("locale", "–"),
         compares=False,
-        width=24,
-        height=4,
+        width=8,
+        height=5,
     ).with_overrides(
         [
             override("conversations", displayName="Conversations"),
@@ -116,29 +145,37 @@ def _counts() -> Panel:
     )
 
 
+def _over_time() -> Panel:
+    return lines(
+        "Conversations over time",
+        "When the conversations listed below started; those that started before the time range are not drawn.",
+        every_step(
+            f"SELECT {step('started_at')} AS time, count() AS conversations\n"
+            f"FROM {_CHOSEN}\n    AND started_at BETWEEN $__fromTime_ms AND $__toTime_ms\nGROUP BY time",
+            "conversations",
+        ),
+        fields("locale", "no conversations that match started in this time range"),
+        width=16,
+        height=5,
+        interval="1m",
+    )
+
+
 def conversations() -> Dashboard:
-    """The list."""
+    """The dashboard of the list of conversations."""
     return Dashboard(
         uid=links.CONVERSATIONS,
         title="Conversations",
         description="The conversations behind the figures; a click on one opens its transcript and its trace.",
         variables=[
-            timezone(),
             *filters(),
-            choice(
-                "show",
-                "Show",
-                {
-                    "All": "all",
-                    "Escalated": "escalated",
-                    "Positive feedback": "positive",
-                    "Neutral feedback": "neutral",
-                    "Negative feedback": "negative",
-                },
-            ),
+            choice("show", "Show", SHOWN),
+            text_box("tool", "Tool"),
+            choice("by", "Model calls by", DIMENSIONS),
+            text_box("model", "Which"),
             text_box("search", "Search"),
         ],
-        sections=[Section("", [_counts(), _list()])],
+        sections=[Section("", [_counts(), _over_time(), _list()])],
     )
 
 
@@ -158,7 +195,10 @@ WHERE conversation_key = sipHash64({_ID}) AND conversation_id = {_ID}""",
         _NO_CONVERSATION,
         width=24,
         height=4,
-        overrides=[*_common_columns(), override("ended", displayName="Explicitly ended", custom_width=120)],
+        overrides=[
+            *_common_columns(links.back_to_the_list()),
+            override("ended", displayName="Explicitly ended", custom_width=120),
+        ],
     )
 
 
@@ -212,8 +252,13 @@ LIMIT 2000""",
     )
 
 
+def _pairs(attributes: str) -> str:
+    """SQL that turns a map of attributes into the format of the trace view."""
+    return f"arrayMap(key -> map('key', toString(key), 'value', {attributes}[key]), mapKeys({attributes}))"
+
+
 def _trace() -> Panel:
-    asked = text_of("trace")
+    chosen = text_of("trace")
     return trace_view(
         "Trace",
         "The spans of the trace clicked on, else of the conversation's first: turns, tools, model calls and what other"
@@ -221,12 +266,21 @@ def _trace() -> Panel:
         f"""SELECT
     TraceId AS traceID, SpanId AS spanID, ParentSpanId AS parentSpanID, ServiceName AS serviceName,
     SpanName AS operationName, toUnixTimestamp64Nano(Timestamp) / 1e6 AS startTime, DurationNs / 1e6 AS duration,
-    arrayMap(key -> map('key', key, 'value', SpanAttributes[key]), mapKeys(SpanAttributes)) AS tags,
-    arrayMap(key -> map('key', key, 'value', ResourceAttributes[key]), mapKeys(ResourceAttributes)) AS serviceTags,
-    if(IsError, 2, 0) AS statusCode
+    {_pairs("SpanAttributes")} AS tags,
+    {_pairs("ResourceAttributes")} AS serviceTags,
+    if(IsError, 2, 0) AS statusCode, StatusMessage AS statusMessage, lower(SpanKind) AS kind,
+    ScopeName AS instrumentationLibraryName, ScopeVersion AS instrumentationLibraryVersion, TraceState AS traceState,
+    arrayMap((name, at, attributes) -> tuple(
+        name, toUnixTimestamp64Nano(at) / 1e6,
+        arrayConcat([map('key', 'event', 'value', toString(name))], {_pairs("attributes")})
+    )::Tuple(name String, timestamp Float64, fields Array(Map(String, String))),
+        Events.Name, Events.Timestamp, Events.Attributes) AS logs,
+    arrayMap((trace, span, attributes) -> tuple(trace, span, {_pairs("attributes")})
+        ::Tuple(traceID String, spanID String, tags Array(Map(String, String))),
+        Links.TraceId, Links.SpanId, Links.Attributes) AS references
 FROM otel_traces
 WHERE TraceId = (
-    SELECT if({asked} != '', {asked},
+    SELECT if({chosen} != '', {chosen},
         (SELECT argMin(TraceId, (Timestamp, SpanId)) FROM otel_traces WHERE ConversationId = {_ID} AND IsCounted)))
     AND TraceId != ''
 ORDER BY Timestamp, SpanId
@@ -239,11 +293,16 @@ LIMIT 5000""",
 
 
 def conversation() -> Dashboard:
-    """One conversation."""
+    """The dashboard of one conversation."""
     return Dashboard(
         uid=links.CONVERSATION,
         title="Conversation",
         description="One conversation: what is known of it, what was said and done, and its trace.",
-        variables=[timezone(), text_box("conversation", "Conversation"), text_box("trace", "Trace")],
+        variables=[
+            text_box("conversation", "Conversation"),
+            text_box("trace", "Trace"),
+            *filters(hide=True),
+            *(text_box(name, name.capitalize(), hide=True) for name in links.OF_THE_LIST),
+        ],
         sections=[Section("", [_facts(), _transcript(), _trace()])],
     )

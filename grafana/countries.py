@@ -1,4 +1,4 @@
-"""ISO 3166-1: alpha-2, which conversations carry, to alpha-3, which the map that Grafana ships is keyed by."""
+"""ISO 3166-1 country codes: from alpha-2, as conversations have them, to alpha-3, as Grafana's map needs them."""
 
 _PAIRS = (
     "AD:AND AE:ARE AF:AFG AG:ATG AI:AIA AL:ALB AM:ARM AO:AGO AQ:ATA AR:ARG AS:ASM AT:AUT AU:AUS AW:ABW "

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from grafana import alerts, conversations, overview, pipeline, tools
+from grafana import alerts, conversations, models, overview, pipeline, tools
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -14,6 +14,7 @@ def files() -> Iterator[tuple[Path, str]]:
     for dashboard in (
         overview.dashboard(),
         tools.dashboard(),
+        models.dashboard(),
         conversations.conversations(),
         conversations.conversation(),
         pipeline.dashboard(),
@@ -24,7 +25,7 @@ def files() -> Iterator[tuple[Path, str]]:
 
 
 def main() -> None:
-    """Writes them all, and removes dashboards that there are no more."""
+    """Writes all files, and removes dashboards that no longer exist here."""
     written = dict(files())
     for path, text in written.items():
         path.write_text(text, encoding="utf-8")

@@ -4,22 +4,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agentsight_otel.catalogue import Column, Direction, Metric, Unit
+from agentsight_otel.clickhouse.catalogue import Column, Direction, Metric, Unit
+from grafana.sql import signed
 
 Json = dict[str, Any]
 
 DATASOURCE: Json = {"type": "grafana-clickhouse-datasource", "uid": "${datasource}"}
-"""The data source that the dashboard's variable chooses."""
+"""The data source that is chosen by the dashboard's variable."""
 
 TIME_SERIES, TABLE, TRACES = 0, 1, 3
-"""The data source's formats: of several label columns one series each; rows as they are; spans."""
+"""The data source's result formats: a series for each label, rows as they are, and spans."""
+
+OLDEST_PLUGIN = "4.0.3"
+"""The first version of the data source with all the macros used here: ``$__fromTime_ms`` came with it."""
 
 _QUERY_TYPES = {TIME_SERIES: "timeseries", TABLE: "table", TRACES: "traces"}
 _UNITS = {Unit.COUNT: "locale", Unit.SECONDS: "s", Unit.RATIO: "percentunit"}
+# The colours of a rise and of a fall.
 _CHANGE_COLOURS = {
-    Direction.UP_IS_GOOD: "standard",
-    Direction.UP_IS_BAD: "inverted",
-    Direction.NEUTRAL: "same_as_value",
+    Direction.UP_IS_GOOD: ("green", "red"),
+    Direction.UP_IS_BAD: ("red", "green"),
+    Direction.NEUTRAL: ("text", "text"),
 }
 
 Threshold = tuple[float | None, str]
@@ -27,19 +32,20 @@ Threshold = tuple[float | None, str]
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel before it has its place.
+    """A panel, without its place on a dashboard.
 
     Attributes:
         kind: Grafana's id of the visualisation.
-        title: For people.
-        description: What exactly is shown.
-        sql: What is asked for; '' for a panel without data.
-        format: How the data source hands it over.
-        width: Of 24.
-        height: In grid units of 30 pixels.
-        defaults: Field options of every field: unit, thresholds, text where there is no data.
+        title: The panel's title.
+        description: A text that says what exactly is shown.
+        sql: The query; '' for a panel without data.
+        format: The data source's result format.
+        width: The width in columns, of which a dashboard has 24.
+        height: The height in grid units of 30 pixels.
+        defaults: Field options of all fields: unit, thresholds, text where there is no data.
         options: The visualisation's options.
         overrides: Field options of some fields.
+        interval: The shortest step of a line, in Grafana's notation; '' for as short as the screen allows.
     """
 
     kind: str
@@ -52,27 +58,39 @@ class Panel:
     defaults: Json
     format: int = TABLE
     overrides: Sequence[Json] = field(default_factory=tuple)
+    interval: str = ""
 
     def with_overrides(self, overrides: Iterable[Json]) -> "Panel":
-        """The same panel with options for some of its fields."""
+        """A copy of the panel with more options for some of its fields."""
         return replace(self, overrides=tuple(overrides))
 
     def as_json(self, panel_id: int, x: int, y: int, dashboard: str) -> Json:
-        """As Grafana stores it, at a place of the grid of a dashboard.
+        """The panel in Grafana's format, at a place on the grid of a dashboard.
 
-        The query begins with a comment that tells whose it is: that is how Pipeline health finds the slowest panels.
+        The query begins with the panel's name in a string, by which the dashboard Pipeline health finds the slowest
+        panels; the data source would remove a comment. Units apply only to numbers: Grafana would format a text that
+        looks like a number, such as an id or a telephone number.
         """
-        return {
+        defaults, overrides = dict(self.defaults), list(self.overrides)
+        if self.kind not in _WITHOUT_TEXTS:
+            of_numbers = {key: defaults.pop(key) for key in ("unit", "decimals") if key in defaults}
+            if of_numbers:
+                overrides.insert(0, override_numbers(**of_numbers))
+        stored: Json = {
             "id": panel_id,
             "type": self.kind,
             "title": self.title,
             "description": self.description,
             "datasource": DATASOURCE,
             "gridPos": {"x": x, "y": y, "w": self.width, "h": self.height},
-            "targets": [target(f"/* agentsight: {dashboard} / {self.title} */\n{self.sql}", self.format)],
-            "fieldConfig": {"defaults": self.defaults, "overrides": list(self.overrides)},
+            "targets": [target(signed(f"{dashboard} / {self.title}", self.sql), self.format)],
+            "fieldConfig": {"defaults": defaults, "overrides": overrides},
             "options": self.options,
         }
+        return {**stored, "interval": self.interval} if self.interval else stored
+
+
+_WITHOUT_TEXTS = ("timeseries", "heatmap", "traces")
 
 
 def target(sql: str, format: int = TABLE) -> Json:
@@ -84,7 +102,7 @@ def target(sql: str, format: int = TABLE) -> Json:
         "queryType": _QUERY_TYPES[format],
         "format": format,
         "rawSql": sql,
-        "pluginVersion": "4.0.0",
+        "pluginVersion": OLDEST_PLUGIN,
         "meta": {},
     }
 
@@ -95,7 +113,7 @@ def unit(of: Unit) -> str:
 
 
 def fields(
-    grafana_unit: str,
+    grafana_unit: str | None,
     no_value: str,
     thresholds: Sequence[Threshold] = ((None, "blue"),),
     *,
@@ -106,25 +124,44 @@ def fields(
     """Field options.
 
     Args:
-        grafana_unit: Grafana's id of the unit.
-        no_value: Shown where there is no data.
-        thresholds: From which value on which colour; the first has no value.
-        decimals: Default: as many as the value needs.
-        links: Where a click leads.
-        more: Further options, by Grafana's names.
+        grafana_unit: Grafana's id of the unit of the numbers; None where they have units of their own.
+        no_value: The text that is shown where there is no data.
+        thresholds: Pairs of a value and the colour from that value on; the first has no value.
+        decimals: The number of decimals. Default: as many as the value needs.
+        links: The links of a click.
+        more: Further options by Grafana's names.
     """
     steps = [{"value": value, "color": colour} for value, colour in thresholds]
     made: Json = {
-        "unit": grafana_unit,
         "noValue": no_value,
         "thresholds": {"mode": "absolute", "steps": steps},
         "color": {"mode": "thresholds"},
         "links": list(links),
         **more,
     }
+    if grafana_unit is not None:
+        made["unit"] = grafana_unit
     if decimals is not None:
         made["decimals"] = decimals
     return made
+
+
+def override_numbers(**properties: Any) -> Json:
+    """Field options of all fields with numbers."""
+    return {
+        "matcher": {"id": "byType", "options": "number"},
+        "properties": [{"id": key, "value": value} for key, value in properties.items()],
+    }
+
+
+def hidden(name: str) -> Json:
+    """Hides a field that is needed only for links."""
+    return override(name, displayName=name, custom_hidden=True)
+
+
+def named_by(number: str, text: str, kind: str = "data.fields") -> Json:
+    """Names a number by one of its row's texts or labels, where the row has several texts."""
+    return override(number, displayName=f"${{__{kind}.{text}}}")
 
 
 def override(name: str, **properties: Any) -> Json:
@@ -151,20 +188,28 @@ def tile(
     width: int = 6,
     height: int = 4,
 ) -> Panel:
-    """A figure; where it compares, the query's first row is the period before, its last this one."""
+    """A tile with a figure; where ``compares``, the query also returns its ``change`` as text."""
     options: Json = {
-        "reduceOptions": {"values": False, "calcs": ["last"], "fields": ""},
+        "reduceOptions": {"values": False, "calcs": ["last"], "fields": "/.*/" if compares else ""},
         "orientation": "auto",
-        "textMode": "auto",
+        "textMode": "value" if compares else "auto",
         "colorMode": "value",
         "graphMode": "none",
         "justifyMode": "auto",
         "wideLayout": True,
-        "showPercentChange": compares,
+        # Grafana's own change shows ∞ % where the value before is 0, and 0 % where it is unknown.
+        "showPercentChange": False,
     }
+    overrides = []
     if compares:
-        options["percentChangeColorMode"] = _CHANGE_COLOURS[direction]
-    return Panel("stat", title, description, sql, width, height, options, defaults)
+        up, down = _CHANGE_COLOURS[direction]
+        colours = [_matching("/^▲/", up, 0), _matching("/^▼/", down, 1)]
+        overrides = [override("change", mappings=colours, color={"mode": "fixed", "fixedColor": "text"})]
+    return Panel("stat", title, description, sql, width, height, options, defaults, overrides=overrides)
+
+
+def _matching(pattern: str, colour: str, index: int) -> Json:
+    return {"type": "regex", "options": {"pattern": pattern, "result": {"color": colour, "index": index}}}
 
 
 def metric_tile(
@@ -181,7 +226,7 @@ def metric_tile(
 
 
 def shares(title: str, description: str, sql: str, defaults: Json, *, width: int, height: int, values: bool) -> Panel:
-    """A ring: of a row per category where ``values``, else of a field per category."""
+    """A ring chart, of one row for each category where ``values``, else of one field for each category."""
     options: Json = {
         "pieType": "donut",
         "reduceOptions": {"values": values, "calcs": ["last"], "fields": "", "limit": 25},
@@ -193,7 +238,7 @@ def shares(title: str, description: str, sql: str, defaults: Json, *, width: int
 
 
 def ranking(title: str, description: str, sql: str, defaults: Json, *, width: int, height: int) -> Panel:
-    """A horizontal bar per row."""
+    """Horizontal bars, one for each row."""
     options: Json = {
         "displayMode": "basic",
         "orientation": "horizontal",
@@ -220,7 +265,7 @@ def bars(
     height: int,
     overrides: Sequence[Json] = (),
 ) -> Panel:
-    """Vertical bars, a group per row."""
+    """Vertical bars, a group for each row."""
     options: Json = {
         "xField": x_field,
         "orientation": "auto",
@@ -258,8 +303,15 @@ def lines(
     width: int,
     height: int,
     stacked: bool = False,
+    label: str = "",
+    interval: str = "",
 ) -> Panel:
-    """Lines over time; a text column gives a line per value."""
+    """Lines over time.
+
+    Args:
+        label: A text column; each of its values is a line with that name. '' for none.
+        interval: The shortest step, in Grafana's notation.
+    """
     options: Json = {
         "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
         "tooltip": {"mode": "multi", "sort": "desc"},
@@ -282,6 +334,8 @@ def lines(
         options,
         {**defaults, "color": {"mode": "palette-classic"}, "custom": custom},
         TIME_SERIES,
+        overrides=[override_numbers(displayName=f"${{__field.labels.{label}}}")] if label else (),
+        interval=interval,
     )
 
 
@@ -296,10 +350,10 @@ def table(
     overrides: Sequence[Json],
     sort: tuple[str, bool] | None = None,
 ) -> Panel:
-    """Rows as they are.
+    """A table of the query's rows.
 
     Args:
-        sort: A column, and whether descending.
+        sort: The column to sort by, and whether descending.
     """
     options: Json = {
         "showHeader": True,
@@ -308,107 +362,13 @@ def table(
         "frameIndex": 0,
     }
     custom = {"align": "auto", "filterable": True, "cellOptions": {"type": "auto"}, "inspect": False}
-    defaults = fields("none", no_value, custom=custom)
+    defaults = fields(None, no_value, custom=custom)
     return Panel("table", title, description, sql, width, height, options, defaults, overrides=overrides)
 
 
-def heat_map(title: str, description: str, sql: str, no_value: str, *, width: int, height: int) -> Panel:
-    """A row of cells per field after the first, a column of cells per row."""
-    options: Json = {
-        "calculate": False,
-        "cellGap": 2,
-        "color": {
-            "mode": "scheme",
-            "scheme": "Blues",
-            "steps": 64,
-            "fill": "dark-blue",
-            "exponent": 0.5,
-            "reverse": False,
-            "scale": "exponential",
-        },
-        "rowsFrame": {"layout": "auto", "value": "count"},
-        "cellValues": {"unit": "locale", "decimals": 0},
-        "yAxis": {"axisPlacement": "left", "reverse": True, "unit": "string"},
-        "legend": {"show": True},
-        "tooltip": {"mode": "single", "yHistogram": False, "showColorScale": True},
-        "exemplars": {"color": "rgba(255,0,255,0.7)"},
-        "filterValues": {},
-        "showValue": "never",
-    }
-    custom = {"hideFrom": {"legend": False, "tooltip": False, "viz": False}, "scaleDistribution": {"type": "linear"}}
-    defaults = fields("locale", no_value, custom=custom)
-    return Panel("heatmap", title, description, sql, width, height, options, defaults)
-
-
-def world_map(title: str, description: str, sql: str, defaults: Json, *, width: int, height: int) -> Panel:
-    """Countries coloured by ``conversations``; the query gives ``alpha_3``, ``country`` and ``conversations``.
-
-    Everything is drawn from files that Grafana ships, no tile server is asked. The layer that colours the countries is
-    one that Grafana renders but does not offer in its editor (its state there is alpha); markers, which it does offer,
-    carry the tooltips. Older versions of the colouring layer overlook the query's first row.
-    """
-    countries = "public/maps/countries.geojson"
-    plain = {"color": {"fixed": "#8e8e8e"}, "opacity": 0.25, "lineWidth": 1}
-    coloured = {"color": {"field": "conversations", "fixed": "blue"}, "opacity": 0.9, "lineWidth": 1}
-    marker = {
-        "color": {"field": "conversations", "fixed": "blue"},
-        "opacity": 0.8,
-        "size": {"field": "conversations", "fixed": 4, "min": 3, "max": 10},
-        "symbol": {"mode": "fixed", "fixed": "img/icons/marker/circle.svg"},
-        "symbolAlign": {"horizontal": "center", "vertical": "center"},
-        "rotation": {"mode": "mod", "fixed": 0, "min": -360, "max": 360},
-        "textConfig": {"fontSize": 12, "textAlign": "center", "textBaseline": "middle", "offsetX": 0, "offsetY": 0},
-    }
-    options: Json = {
-        "view": {"id": "coords", "lat": 25, "lon": 10, "zoom": 1.3, "allLayers": True},
-        "controls": {
-            "showZoom": True,
-            "mouseWheelZoom": False,
-            "showAttribution": False,
-            "showScale": False,
-            "showMeasure": False,
-            "showDebug": False,
-        },
-        "basemap": {
-            "type": "geojson",
-            "name": "Countries",
-            "config": {"src": countries, "rules": [], "style": plain},
-        },
-        "layers": [
-            {
-                "type": "dynamic-geojson",
-                "name": "Conversations by country",
-                "config": {
-                    "src": countries,
-                    "idField": "alpha_3",
-                    "rules": [],
-                    "style": {**plain, "opacity": 0},
-                    "dataStyle": coloured,
-                },
-                "tooltip": True,
-            },
-            {
-                "type": "markers",
-                "name": "Conversations",
-                "config": {"showLegend": False, "style": marker},
-                "location": {"mode": "lookup", "lookup": "country", "gazetteer": "public/gazetteer/countries.json"},
-                "tooltip": True,
-            },
-        ],
-        "tooltip": {"mode": "details"},
-    }
-    shaded = {
-        **defaults,
-        "color": {"mode": "continuous-blues"},
-        "custom": {"hideFrom": {"legend": False, "tooltip": False, "viz": False}},
-    }
-    hidden = [override("alpha_3", custom_hideFrom={"legend": True, "tooltip": True, "viz": False})]
-    return Panel("geomap", title, description, sql, width, height, options, shaded, overrides=hidden)
-
-
 def trace_view(title: str, description: str, sql: str, no_value: str, *, width: int, height: int) -> Panel:
-    """Grafana's trace view."""
-    return Panel("traces", title, description, sql, width, height, {}, fields("none", no_value), TRACES)
+    """A panel with Grafana's trace view."""
+    return Panel("traces", title, description, sql, width, height, {}, fields(None, no_value), TRACES)
 
 
 def mapped(colours: Mapping[str, str]) -> list[Json]:

@@ -1,42 +1,37 @@
-"""Pipeline health: whether spans arrive, in time, once, and whether ClickHouse bears it."""
+"""Pipeline health: whether spans arrive in time and only once, and how ClickHouse copes."""
 
-from agentsight_otel.catalogue import Direction
+from agentsight_otel.clickhouse.catalogue import Direction, Unit
 from grafana import links
-from grafana.board import Dashboard, Section
+from grafana.board import Dashboard, Section, filters
 from grafana.panels import Json, Panel, fields, lines, override, ranking, table, tile
-from grafana.sql import FROM, TO
+from grafana.sql import FROM, SIGNATURE, STEP_S, TO, both_periods
 
 _NONE = "nothing arrived in this time range"
 _LAG = ((None, "green"), (60, "yellow"), (300, "red"))
 _IN_WINDOW = "minute >= $__fromTime AND minute <= $__toTime"
 _BEFORE = "minute >= $__fromTime - ($__toTime - $__fromTime) AND minute < $__fromTime"
-_STEP = "greatest(60, $__interval_s)"
+_STEP = f"greatest(60, {STEP_S})"
 _ARRIVAL = "By the minute of arrival; a span sent twice counts twice."
 
 
 def _tiles() -> list[Panel]:
-    def both(expression: str) -> str:
-        return (
-            "SELECT period, figure FROM (\n"
-            f"  SELECT 1 AS n, 'before' AS period, {expression} AS figure FROM pipeline_ingest WHERE {_BEFORE}\n"
-            "  UNION ALL\n"
-            f"  SELECT 2 AS n, 'now' AS period, {expression} AS figure FROM pipeline_ingest WHERE {_IN_WINDOW}\n"
-            ") ORDER BY n"
-        )
+    def both(expression: str, unit: Unit = Unit.COUNT) -> str:
+        query = f"SELECT {expression} AS figure FROM pipeline_ingest WHERE "
+        return both_periods(query + _IN_WINDOW, query + _BEFORE, unit)
 
     return [
         tile("Spans received", f"Spans stored. {_ARRIVAL}", both("sum(spans)"), fields("locale", "–"), width=6),
         tile(
             "Not of a conversation",
             "The share of spans without a conversation id, or without ids of their own: stored, and in no metric.",
-            both("if(sum(spans) = 0, NULL, 1 - sum(counted_spans) / sum(spans))"),
+            both("if(sum(spans) = 0, NULL, 1 - sum(counted_spans) / sum(spans))", Unit.RATIO),
             fields("percentunit", "–", decimals=1),
             width=6,
         ),
         tile(
             "Lag",
             "From the end of a span to its insert: the 95th percentile of the slowest minute. Backfills count.",
-            both("if(count() = 0, NULL, max(lag_p95_s))"),
+            both("if(count() = 0, NULL, max(lag_p95_s))", Unit.SECONDS),
             fields("s", "–", _LAG),
             direction=Direction.UP_IS_BAD,
             width=6,
@@ -64,6 +59,7 @@ def _rate() -> Panel:
         width=12,
         height=9,
         stacked=True,
+        label="service",
     )
 
 
@@ -103,7 +99,7 @@ def _versions() -> Panel:
     return table(
         "Deployments",
         "The versions of each service (resource attribute service.version), by the time of their first span. They mark"
-        " all dashboards. A rollback to a version seen before is not marked.",
+        " lines over time. A rollback to a version seen before is not marked.",
         "SELECT first_seen_at, service, environment, version, last_seen_at\n"
         "FROM deployments_v ORDER BY first_seen_at DESC, service, environment, version LIMIT 50",
         "no service says its version: set service.version in OTEL_RESOURCE_ATTRIBUTES",
@@ -117,6 +113,81 @@ def _versions() -> Panel:
             override("last_seen_at", displayName="Last seen"),
         ],
     )
+
+
+def _left_out() -> Panel:
+    return table(
+        "Left out",
+        "What the metrics leave out on purpose: conversations of robots, which count nowhere; values that are no"
+        " customers (table no_customers), whose conversations count as nobody's; spans that ask to be ignored. Of the"
+        " spans that started in the window.",
+        "SELECT reason, value, conversations, spans\n"
+        f"FROM pipeline_left_out(from={FROM}, to={TO}) ORDER BY conversations DESC, reason, value LIMIT 100",
+        "nothing is left out in this time range",
+        width=12,
+        height=7,
+        overrides=[
+            override("reason", displayName="Reason"),
+            override("value", displayName="Sent as customer"),
+            override("conversations", displayName="Conversations", unit="locale"),
+            override("spans", displayName="Spans", unit="locale"),
+        ],
+    )
+
+
+def _clocks() -> Panel:
+    return table(
+        "Clocks",
+        "Services whose spans begin before those of the service that called them: their clocks disagree. Of the spans"
+        " that started in the window.",
+        "SELECT service, called_by, spans, early_spans, early_ms / 1000 AS early_s\n"
+        f"FROM pipeline_clocks(from={FROM}, to={TO}) ORDER BY early_spans DESC, service, called_by LIMIT 100",
+        "no service called another in this time range",
+        width=12,
+        height=7,
+        overrides=[
+            override("service", displayName="Service"),
+            override("called_by", displayName="Called by"),
+            override("spans", displayName="Spans", unit="locale"),
+            override("early_spans", displayName="Too early", unit="locale"),
+            override("early_s", displayName="By (median)", unit="s"),
+        ],
+    )
+
+
+def _background() -> list[Panel]:
+    def now(title: str, description: str, sql: str, defaults: Json) -> Panel:
+        return tile(title, description, sql, defaults, compares=False, width=6)
+
+    lag = ((None, "green"), (60, "yellow"), (600, "red"))
+    return [
+        now(
+            "Resolved behind",
+            "How old the oldest arrival is that is not in table resolved yet, now: queries resolve what is not there"
+            " themselves, which is slower, never wrong.",
+            "SELECT lag_s AS figure FROM pipeline_resolved",
+            fields("s", "–", lag),
+        ),
+        now(
+            "Resolved by each query",
+            "Conversations that spans arrived for in the last minute, or that wait to be resolved, now.",
+            "SELECT live_conversations AS figure FROM pipeline_resolved",
+            fields("locale", "–"),
+        ),
+        now(
+            "Derived behind",
+            "How old the oldest trace is that conversations of other SDKs are not derived from yet, now. Usually below"
+            " 15 s.",
+            "SELECT lag_s AS figure FROM pipeline_derived",
+            fields("s", "–", lag),
+        ),
+        now(
+            "Traces waiting",
+            "Traces that spans arrived for since conversations were last derived, now.",
+            "SELECT waiting AS figure FROM pipeline_derived",
+            fields("locale", "–"),
+        ),
+    ]
 
 
 def _storage() -> Panel:
@@ -145,7 +216,7 @@ def _storage() -> Panel:
                 custom_cellOptions={"type": "color-text"},
             ),
             override("disk_bytes", displayName="On disk", unit="bytes"),
-            override("compression", displayName="Compressed by", unit="none", decimals=1),
+            override("compression", displayName="Compressed by", unit="short", decimals=1),
         ],
     )
 
@@ -169,13 +240,13 @@ def _slowest_panels() -> Panel:
     return table(
         "Slowest panels",
         "The panels of these dashboards by how long their queries took, from ClickHouse's query log.",
-        "SELECT extract(query, '^/\\\\* agentsight: (.+?) \\\\*/') AS panel, count() AS queries,\n"
+        f"SELECT extract(query, '{SIGNATURE}(.+?). AS asked_by') AS panel, count() AS queries,\n"
         "    quantileExact(0.5)(query_duration_ms) / 1000 AS p50_s,\n"
         "    quantileExact(0.95)(query_duration_ms) / 1000 AS p95_s,\n"
         "    sum(read_bytes) AS read_bytes, max(memory_usage) AS memory, countIf(type != 'QueryFinish') AS failed\n"
         "FROM system.query_log\n"
         "WHERE event_date >= toDate($__fromTime, 'UTC') - 1 AND event_time >= $__fromTime AND event_time <= $__toTime\n"
-        "    AND type != 'QueryStart' AND startsWith(query, '/* agentsight: ')\n"
+        f"    AND type != 'QueryStart' AND startsWith(query, 'WITH ''{SIGNATURE}')\n"
         "GROUP BY panel ORDER BY p95_s DESC, panel LIMIT 50",
         "no panel was asked in this time range",
         width=24,
@@ -193,16 +264,18 @@ def _slowest_panels() -> Panel:
 
 
 def dashboard() -> Dashboard:
-    """The dashboard."""
+    """The dashboard of the pipeline's health."""
     return Dashboard(
         uid=links.PIPELINE,
         title="Pipeline health",
         description="Whether spans arrive, in time and once, and whether ClickHouse bears it.",
         last="now-6h",
         refresh="1m",
+        variables=filters(hide=True),
         sections=[
             Section("", _tiles()),
-            Section("Arrival", [_rate(), _lag(), _duplicates(), _versions()]),
+            Section("Arrival", [_rate(), _lag(), _duplicates(), _versions(), _left_out(), _clocks()]),
+            Section("Background", _background()),
             Section("ClickHouse", [_storage(), _disks(), _slowest_panels()]),
         ],
     )

@@ -1,26 +1,31 @@
 """Tools: which the agent calls, how often they fail, how long they take."""
 
-from agentsight_otel.catalogue import BY_VIEW, Direction
+from agentsight_otel.clickhouse.catalogue import BY_VIEW, Direction, Unit
 from grafana import links
-from grafana.board import Dashboard, Section, filters, timezone
-from grafana.overview import this_and_before, tool_table
+from grafana.board import Dashboard, Section, filters
+from grafana.overview import tool_table
 from grafana.panels import Panel, fields, lines, override, ranking, table, tile
-from grafana.sql import call
+from grafana.sql import STEP_S, call, every_step, this_and_before
 
 _METRIC = BY_VIEW["metric_tool_usage"]
+_CONVERSATIONS = [links.conversations("The conversations with tool calls", show="tools")]
+_FAILED = [links.conversations("The conversations in which a tool failed", show="failed_tools")]
 _NONE = "no tool calls in this time range"
 
 
 def _over_time(title: str, figure: str, description: str, unit: str) -> Panel:
-    steps = call("tool_usage_over_time", step_s="$__interval_s")
+    sql = f"SELECT time, tool, {figure} FROM {call('tool_usage_over_time', step_s=STEP_S)}"
+    # A step without calls has 0 calls, but no rate and no duration.
+    sql = every_step(sql, figure, label="tool") if unit == "locale" else f"{sql} ORDER BY time, tool"
     return lines(
         title,
         f"{description} {_METRIC.definition}",
-        f"SELECT time, tool, {figure} FROM {steps} ORDER BY time, tool",
+        sql,
         fields(unit, _NONE),
         width=12,
         height=8,
         stacked=unit == "locale",
+        label="tool",
     )
 
 
@@ -28,19 +33,19 @@ def _totals() -> list[Panel]:
     view = _METRIC.view
     definition = _METRIC.definition
     return [
-        tile("Calls", definition, this_and_before(view, "sum(calls)"), fields("locale", "–")),
+        tile("Calls", definition, this_and_before(view, "sum(calls)"), fields("locale", "–", links=_CONVERSATIONS)),
         tile(
             "Errors",
             definition,
             this_and_before(view, "sum(errors)"),
-            fields("locale", "–", ((None, "green"), (1, "yellow"))),
+            fields("locale", "–", ((None, "green"), (1, "yellow")), links=_FAILED),
             direction=Direction.UP_IS_BAD,
         ),
         tile(
             "Error rate",
             f"The share of all tool calls that failed. {definition}",
-            this_and_before(view, "if(sum(calls) = 0, NULL, sum(errors) / sum(calls))"),
-            fields("percentunit", "–", ((None, "green"), (0.05, "yellow"), (0.2, "red")), decimals=1),
+            this_and_before(view, "if(sum(calls) = 0, NULL, sum(errors) / sum(calls))", Unit.RATIO),
+            fields("percentunit", "–", ((None, "green"), (0.05, "yellow"), (0.2, "red")), decimals=1, links=_FAILED),
             direction=Direction.UP_IS_BAD,
         ),
         tile("Tools used", f"Different tools. {definition}", this_and_before(view, "count()"), fields("locale", "–")),
@@ -52,7 +57,12 @@ def _slowest() -> Panel:
         "Slowest tools",
         f"By the 95th percentile of their durations. {_METRIC.definition}",
         f"SELECT tool, p95_s FROM {call(_METRIC.view)} ORDER BY p95_s DESC, tool LIMIT 25",
-        fields("s", _NONE, ((None, "green"), (5, "yellow"), (20, "red"))),
+        fields(
+            "s",
+            _NONE,
+            ((None, "green"), (5, "yellow"), (20, "red")),
+            links=[links.conversations("The conversations that called it", tool=links.in_row("tool"))],
+        ),
         width=8,
         height=10,
     )
@@ -81,12 +91,12 @@ def _failures() -> Panel:
 
 
 def dashboard() -> Dashboard:
-    """The dashboard."""
+    """The dashboard of tools."""
     return Dashboard(
         uid=links.TOOLS,
         title="Tools",
         description="The tools that agents call: how often, how long, and how often they fail.",
-        variables=[timezone(), *filters()],
+        variables=filters(),
         sections=[
             Section("", _totals()),
             Section(

@@ -1,14 +1,23 @@
 """Real backends for every test that wants one. A backend that is missing is an error, never a skip."""
 
 import secrets
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from agentsight_otel import clickhouse_client, clickhouse_url, schema
+from agentsight_otel.clickhouse import client as clickhouse_client
+from agentsight_otel.clickhouse import schema
+from agentsight_otel.clickhouse import url as clickhouse_url
 from agentsight_otel.local import EmbeddedClickHouse
 from tests.e2e.running_up import StartUp, Up
+
+
+def pytest_configure() -> None:
+    """A shell's background has SIGINT ignored, and commands that tests start and interrupt would inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,7 +29,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedClickHouse]:
     """One real ClickHouse for the test process."""
     with EmbeddedClickHouse(tmp_path_factory.mktemp("clickhouse")) as server:
+        _running.append(server)
         yield server
+        _running.clear()
+
+
+_running: list[EmbeddedClickHouse] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _background_ends_with_the_module() -> Iterator[None]:
+    """What databases of a module that is over compute every few seconds would slow down the tests after it."""
+    yield
+    for server in _running:
+        with clickhouse_client.connect(server.url("default")) as client:
+            for database, view in client.query("SELECT database, view FROM system.view_refreshes").result_rows:
+                client.command(f"SYSTEM STOP VIEW {database}.{view}")
 
 
 @pytest.fixture

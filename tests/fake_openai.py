@@ -1,6 +1,7 @@
 """A local stand-in for OpenAI's API, which tests cannot have: chat completions, plain and streamed, with tool calls.
 
-A request that offers tools and has no tool's result yet is answered by a call of the first tool; any other by a text.
+A request that offers tools and has no tool's result yet is answered by a call of the first tool; any other by a text;
+and one whose last message is "fail" by an error.
 """
 
 import json
@@ -43,11 +44,17 @@ def fake_openai() -> Iterator[FakeOpenAI]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             fake.requests.append(body)
             fake.headers.append({key.lower(): value for key, value in self.headers.items()})
+            if body["messages"][-1]["content"] == "fail":
+                self._send(400, "application/json", b'{"error": {"message": "no", "type": "invalid_request_error"}}')
+                return
             message, reason = _answer(body)
             stream = body.get("stream", False)
             payload = _chunks(message, reason) if stream else json.dumps(_completion(message, reason)).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream" if stream else "application/json")
+            self._send(200, "text/event-stream" if stream else "application/json", payload)
+
+        def _send(self, status: int, kind: str, payload: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(payload)))
             self.end_headers()
             self.wfile.write(payload)

@@ -32,6 +32,7 @@ class Receiver:
 
     endpoint: str = ""
     spans: list[Received] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
     def wait_for(self, condition: Callable[[list[Received]], object], within_s: float = 60) -> list[Received]:
         """The spans, as soon as they are as wanted.
@@ -64,6 +65,7 @@ def otlp_receiver() -> Iterator[Receiver]:
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
             if self.path == "/v1/traces":
+                receiver.bodies.append(body)
                 receiver.spans.extend(_spans(ExportTraceServiceRequest.FromString(body)))
             self.send_response(200)
             self.send_header("Content-Type", "application/x-protobuf")

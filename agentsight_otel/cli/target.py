@@ -1,4 +1,4 @@
-"""Which ClickHouse a command works on."""
+"""The database that a command works on."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from agentsight_otel import clickhouse_url, schema
+from agentsight_otel.clickhouse import schema
+from agentsight_otel.clickhouse import url as clickhouse_url
 from agentsight_otel.local import EmbeddedClickHouse, default_data_folder
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -34,16 +35,16 @@ def target_options(command: F) -> F:
 def target(
     url: str | None, data: Path | None, *, create: bool = False, database: str = clickhouse_url.DEFAULT_DATABASE
 ) -> Iterator[str]:
-    """The address of the database to work on.
+    """The URL of the database to work on.
 
-    That of the URL; without one that of the embedded ClickHouse which runs on the data folder, or which is started
+    It is the passed URL; without one, that of the embedded ClickHouse that runs on the data folder, or that is started
     there for as long as the command takes.
 
     Args:
-        url: As given.
-        data: As given.
-        create: Start the embedded ClickHouse on a folder that has none yet, and apply the schema there.
-        database: Of the embedded ClickHouse.
+        url: The value of ``--clickhouse-url``; None where it is not set.
+        data: The value of ``--data``; None where it is not set.
+        create: Whether to start an embedded ClickHouse on a folder that has none yet, and apply the schema there.
+        database: The database in the embedded ClickHouse.
     """
     if url is not None:
         clickhouse_url.parse(url)

@@ -6,7 +6,7 @@ app.add_middleware(ConversationMiddleware, conversation_id="x-conversation-id", 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from agentsight_otel import context
+from agentsight_otel._recording.web_requests import asgi_request
 from agentsight_otel.integrations import visitor
 from agentsight_otel.integrations.visitor import Request
 
@@ -16,19 +16,15 @@ Send = Callable[[Any], Awaitable[None]]
 
 
 class ConversationMiddleware(visitor.ConversationMiddleware):
-    """For ASGI: HTTP requests and websockets."""
+    """The middleware for ASGI: handles HTTP requests and websockets in their conversation."""
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Handles one connection; raises what the application raises."""
-        work = self._scope_of(_request(scope)) if scope["type"] in ("http", "websocket") else None
-        if work is None:
+        request = self._surroundings_of(_request(scope)) if scope["type"] in ("http", "websocket") else None
+        if request is None:
             await self.app(scope, receive, send)
-            return
-        token = context.attach(work.context)
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            context.detach(token)
+        else:
+            await asgi_request(self.app, request, scope, receive, send)
 
 
 def _request(scope: ASGIScope) -> Request:

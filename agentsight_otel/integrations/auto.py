@@ -1,35 +1,34 @@
 """Zero-code start under ``opentelemetry-instrument``, by environment variables alone.
 
 ``OTEL_PYTHON_CONFIGURATOR=agentsight`` makes our tracer provider the application's; ``AGENTSIGHT_AUTO_START=true``
-starts us beside whatever else configures OpenTelemetry. Without either nothing of ours starts, and others are left
-alone.
+starts recording beside another configurator of OpenTelemetry. Without either of them, nothing of this package starts.
 """
 
-import os
 from importlib.metadata import entry_points
 from typing import Any
 
-from agentsight_otel import setup
-from agentsight_otel.config import Settings
+from agentsight_otel._core import standard_config
+from agentsight_otel._core.config import Settings
+from agentsight_otel._lifecycle import setup
 
 NAME = "agentsight"
-"""Of our configurator."""
+"""The name of this configurator, for OTEL_PYTHON_CONFIGURATOR."""
 
 
 class Configurator:
-    """What ``opentelemetry-instrument`` configures OpenTelemetry with.
+    """The configurator that ``opentelemetry-instrument`` can load.
 
-    It loads the first configurator that it finds, whoever was asked for: where that is ours and nobody named us, we
-    give way to the next.
+    It loads the first configurator that is installed, even where another one was named. Where this one is loaded
+    without having been named, it runs the next one instead.
     """
 
     def configure(self, **kwargs: Any) -> None:
-        """Starts us if ``OTEL_PYTHON_CONFIGURATOR`` names us.
+        """Starts recording if ``OTEL_PYTHON_CONFIGURATOR`` names this configurator; else runs the next one.
 
         Raises:
             SettingError: A setting is wrong.
         """
-        if os.environ.get("OTEL_PYTHON_CONFIGURATOR", "").strip() == NAME:
+        if standard_config.configurator() == NAME:
             setup.init()
             return
         for entry_point in entry_points(group="opentelemetry_configurator"):
@@ -39,7 +38,7 @@ class Configurator:
 
 
 def start_beside() -> None:
-    """Starts us before the instrumentations are loaded, if ``AGENTSIGHT_AUTO_START`` says so and nothing did yet.
+    """Starts recording before instrumentations are loaded, if ``AGENTSIGHT_AUTO_START`` is set and it has not started.
 
     Raises:
         SettingError: A setting is wrong.

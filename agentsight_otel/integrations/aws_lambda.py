@@ -1,4 +1,4 @@
-"""AWS Lambda and other serverless handlers: what an invocation records is sent before it ends.
+"""AWS Lambda and other serverless handlers: the spans of an invocation are sent before it ends.
 
 @handler(conversation_id=lambda event, context: event["session"])
 def answer(event, context): ...
@@ -9,9 +9,10 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar, overload
 
-from agentsight_otel import context, runtime, setup
-from agentsight_otel._guard import guard
-from agentsight_otel.spans import ConversationScope
+from agentsight_otel._core.guard import guard
+from agentsight_otel._lifecycle import setup
+from agentsight_otel._tracing import context, runtime, surroundings
+from agentsight_otel._tracing.surroundings import Surroundings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,20 +36,20 @@ def handler(
     conversation_id: Identify | None = None,
     flush_timeout_s: float = _MOST_S,
 ) -> Any:
-    """Decorates a handler of (event, context): flushes when it returns or raises, within what is left of its time.
+    """Decorates a handler of (event, context): flushes when it returns or raises, within the invocation's time limit.
 
-    The environment may be frozen once the answer is out, so the flush happens before; call ``init()`` at import, where
-    warm invocations share it. Exceptions of the handler pass unchanged.
+    The process may be frozen after the handler has returned, so spans are flushed before. Call ``init()`` at import,
+    so that warm invocations share it. Exceptions of the handler pass unchanged.
 
     Args:
         function: The handler.
-        conversation_id: From event and context the conversation's id, or a mapping of the arguments of
-            ``conversation()``, or None. The handler then runs in that conversation.
-        flush_timeout_s: The most that the flush takes, in s; at least 0.5 s of the invocation's time are left, by the
-            context's ``get_remaining_time_in_millis``. Without such a context the flush takes at most 2 s.
+        conversation_id: A function of event and context that returns the conversation's id, or a mapping of the
+            arguments of ``conversation()``, or None. The handler runs in that conversation.
+        flush_timeout_s: The longest that the flush may take, in seconds. It also ends 0.5 s before the invocation's
+            time limit, by the context's ``get_remaining_time_in_millis``; without such a context it takes at most 2 s.
 
     Raises:
-        TypeError: It is a generator or a coroutine function, which Lambda does not run.
+        TypeError: The function is a generator or a coroutine function, which Lambda does not run.
     """
     if function is None:
         return functools.partial(handler, conversation_id=conversation_id, flush_timeout_s=flush_timeout_s)
@@ -59,25 +60,28 @@ def handler(
     @functools.wraps(decorated)
     def call(*args: Any, **kwargs: Any) -> Any:
         event, invocation = (*args, None, None)[:2]
-        scope = _scope(conversation_id, event, invocation)
-        token = context.attach(scope.context) if scope else None
+        around = _surroundings(conversation_id, event, invocation)
         try:
-            return decorated(*args, **kwargs)
+            with around:
+                return decorated(*args, **kwargs)
         finally:
-            context.detach(token)
+            around.end()
             with guard("ending an invocation"):
                 setup.flush(timeout_s=_time_for_flush(invocation, flush_timeout_s))
 
     return call
 
 
-def _scope(identify: Identify | None, event: Any, invocation: Any) -> ConversationScope | None:
+def _surroundings(identify: Identify | None, event: Any, invocation: Any) -> Surroundings:
+    """The surroundings of one invocation, so that nothing that it makes current is left for the next one."""
     with guard("reading an event"):
         ours = runtime.current()
-        if identify is not None and ours.enabled and (found := identify(event, invocation)):
-            given = {"conversation_id": found} if isinstance(found, str) else found
-            return ConversationScope(context.describe(ours, **given))
-    return None
+        if identify is not None and ours.enabled and (identity := identify(event, invocation)):
+            fields = identity if isinstance(identity, Mapping) else {"conversation_id": identity}
+            with surroundings.of_request():
+                conversation = context.describe(ours, **fields)
+            return surroundings.of_request(conversation)
+    return surroundings.of_request()
 
 
 def _time_for_flush(invocation: Any, most_s: float) -> float:

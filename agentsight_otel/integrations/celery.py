@@ -1,4 +1,4 @@
-"""Celery: a task runs in the conversation that it was sent from, whatever process it runs in.
+"""Celery: a task runs in the conversation from which it was sent, in whichever process it runs.
 
 import agentsight_otel.integrations.celery
 
@@ -10,22 +10,26 @@ from typing import Any
 
 from celery import signals
 
-from agentsight_otel import context, runtime, semconv, setup
-from agentsight_otel._guard import guarded
-from agentsight_otel.context import Conversation
+from agentsight_otel import semconv
+from agentsight_otel._core.guard import guarded
+from agentsight_otel._lifecycle import setup
+from agentsight_otel._tracing import context, runtime, surroundings
+from agentsight_otel._tracing.context import Conversation
+from agentsight_otel._tracing.conversations import metadata_in
+from agentsight_otel._tracing.surroundings import Surroundings
 
 HEADER = "agentsight_conversation"
 """The message header; a JSON object of the identity attributes, after the IP policy."""
 
 _UID = "agentsight_otel"
-_running: dict[str, Any] = {}
+_running: dict[str, Surroundings] = {}
 
 
 def connect() -> None:
-    """Connects to Celery's signals, once. Call ``init()`` as well: forked workers need no more than that.
+    """Connects to Celery's signals; a second call does nothing. Call ``init()`` too; forked workers need no other call.
 
-    The broker then carries the identity of conversations, customer and stored address included. A worker child
-    flushes before it exits.
+    The messages of tasks then carry the conversation's identity attributes, with the customer and the stored address.
+    A worker's child process flushes before it exits.
     """
     signals.before_task_publish.connect(_send, weak=False, dispatch_uid=_UID)
     signals.task_prerun.connect(_enter, weak=False, dispatch_uid=_UID)
@@ -42,20 +46,26 @@ def _send(headers: dict[str, Any] | None = None, **_: Any) -> None:
 
 @guarded("starting a task")
 def _enter(task_id: str, task: Any, **_: Any) -> None:
-    carried = getattr(task.request, HEADER, None)
-    if not carried or not runtime.current().enabled:
+    if not runtime.current().enabled:
         return
-    attributes = json.loads(carried)
-    conversation = Conversation(str(attributes[semconv.CONVERSATION_ID]), attributes)
-    _running[task_id] = context.attach(context.with_conversation(conversation))
+    conversation = None
+    if carried := getattr(task.request, HEADER, None):
+        attributes = json.loads(carried)
+        metadata = metadata_in(attributes.get(semconv.CONVERSATION_METADATA))
+        conversation = Conversation(str(attributes[semconv.CONVERSATION_ID]), attributes, metadata)
+    # Also for a task that was sent from no conversation: a conversation that a task makes current ends with the task.
+    running = _running[task_id] = surroundings.of_request(conversation)
+    running.__enter__()
 
 
 @guarded("ending a task")
 def _leave(task_id: str, **_: Any) -> None:
-    context.detach(_running.pop(task_id, None))
+    if (running := _running.pop(task_id, None)) is not None:
+        running.__exit__()
+        running.end()
 
 
 @guarded("stopping a worker")
 def _stop(**_: Any) -> None:
-    # Worker children leave by os._exit: what runs at exit does not run there.
+    # Child processes of a worker end by os._exit, which does not call atexit functions.
     setup.shutdown()

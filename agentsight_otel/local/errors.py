@@ -1,4 +1,4 @@
-"""Why an embedded ClickHouse cannot run."""
+"""The errors of the embedded ClickHouse and the other local services."""
 
 
 class LocalClickHouseError(Exception):
@@ -15,6 +15,14 @@ class ChdbMissing(LocalClickHouseError):
 
 class FolderInUse(LocalClickHouseError):
     """Another embedded ClickHouse owns the data folder."""
+
+
+class FolderNotPrivate(LocalClickHouseError):
+    """Other users of the machine can enter the data folder."""
+
+
+class NoPassword(LocalClickHouseError):
+    """The file of a password is empty."""
 
 
 class PortTaken(LocalClickHouseError):

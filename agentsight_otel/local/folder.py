@@ -1,4 +1,4 @@
-"""Where the embedded ClickHouse keeps its data."""
+"""The folder in which the embedded ClickHouse keeps its data."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def default_data_folder() -> Path:
-    """The folder used unless one is named.
+    """The data folder that is used unless another is named.
 
     ``AGENTSIGHT_DATA`` if set; else ``$XDG_DATA_HOME/agentsight-otel`` or ``~/.local/share/agentsight-otel``, on
     macOS ``~/Library/Application Support/agentsight-otel``.

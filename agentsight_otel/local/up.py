@@ -1,7 +1,8 @@
-"""Everything on one desk: the embedded ClickHouse, OTLP in, and the page. What ``agentsight-otel up`` runs."""
+"""What ``agentsight-otel up`` runs: the embedded ClickHouse, a receiver of OTLP, and the page."""
 
 import asyncio
 import contextlib
+import secrets
 import signal
 import socket
 import threading
@@ -9,37 +10,41 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlencode
 
-import uvicorn
-
-from agentsight_otel import schema
-from agentsight_otel.exporters.clickhouse import RowInserter
+from agentsight_otel._export.clickhouse import RowInserter
+from agentsight_otel.clickhouse import schema
 from agentsight_otel.local.collector import CollectorProcess, find_collector
-from agentsight_otel.local.errors import CollectorFailed, FolderInUse, PortTaken, StartFailed
+from agentsight_otel.local.errors import FolderInUse
+from agentsight_otel.local.hosts import is_loopback
+from agentsight_otel.local.keeping import Part, keep_running
 from agentsight_otel.local.page import PageSettings, page_app
-from agentsight_otel.local.page.access import is_loopback
-from agentsight_otel.local.receiver import Writer, http_app, start_grpc
+from agentsight_otel.local.ports import listening
+from agentsight_otel.local.private_files import write_private
+from agentsight_otel.local.receiver import Intake, Writer, http_app, keep_memory_low, start_grpc
 from agentsight_otel.local.server import EmbeddedClickHouse
+from agentsight_otel.local.serving import GRACE_S, serving, serving_apart
 
-OTLP_HOST = "127.0.0.1"
 _PAGE_FILE = "page.url"
-_GRACE_S = 3.0
+_COOKIE_KEY_FILE = "page-key"
 
 
 @dataclass(frozen=True)
 class UpSettings:
-    """What to run.
+    """The settings of ``up``.
 
     Attributes:
-        home: Data folder of the embedded ClickHouse.
-        database: In it.
-        host: Address of the page.
-        port: Of the page; 0 = any free one, as for the other two.
-        grpc_port: Of OTLP over gRPC, always on this machine only.
-        http_port: Of OTLP over HTTP, always on this machine only.
-        token: Demanded by the page; must be given unless ``host`` is of this machine only.
-        label: Shown beside the page's title.
+        home: The data folder of the embedded ClickHouse.
+        database: The database in it.
+        host: The address on which the page listens.
+        port: The port of the page; 0 for any free one, as for the other two ports.
+        grpc_port: The port for OTLP over gRPC.
+        http_port: The port for OTLP over HTTP.
+        token: The token that the page requires; needed where other machines can reach ``host``. None for a new one
+            at each start.
+        label: A text beside the page's title.
+        origins: Origins of web pages that may send OTLP over HTTP to the small receiver.
+        otlp_host: The address on which OTLP is taken; whoever can reach it can send, for OTLP has no login here.
     """
 
     home: Path
@@ -50,23 +55,27 @@ class UpSettings:
     http_port: int = 4318
     token: str | None = None
     label: str = ""
+    origins: tuple[str, ...] = ()
+    otlp_host: str = "127.0.0.1"
 
 
 @dataclass(frozen=True)
 class Running:
-    """Where what runs is to be found.
+    """The addresses of the running services.
 
     Attributes:
-        page_url: Without the token.
-        clickhouse_url: With the password.
-        grpc_port: As bound.
-        http_port: As bound.
-        collector: The real collector's binary; None where the small receiver runs.
-        lines: What an agent's environment needs to send to here.
+        page_url: The page's URL; with the token where it was made at this start.
+        clickhouse_url: ClickHouse's URL, with the password.
+        reader_url: ClickHouse's URL of the user who only reads, with the password.
+        grpc_port: The port for OTLP over gRPC.
+        http_port: The port for OTLP over HTTP.
+        collector: The path of the real collector; None where the small receiver runs.
+        lines: The environment variables with which an agent sends to here, as lines of a shell.
     """
 
     page_url: str
     clickhouse_url: str
+    reader_url: str
     grpc_port: int
     http_port: int
     collector: Path | None
@@ -77,23 +86,24 @@ def up(settings: UpSettings, ready: Callable[[Running], object]) -> None:
     """Runs everything until SIGINT or SIGTERM, and stops it in order.
 
     Args:
-        settings: What to run.
-        ready: Called once, in a thread of its own, when all of it answers.
+        settings: The settings.
+        ready: Called once, in a thread of its own, when all services answer.
 
     Raises:
-        ValueError: ``host`` can be reached by other machines and there is no token.
-        LocalClickHouseError: A part cannot start, or ended; the message says why and what to do.
+        ValueError: Other machines can reach ``host``, and there is no token.
+        LocalClickHouseError: A service cannot start, or ended; the message says why and what to do.
     """
     if settings.token is None and not is_loopback(settings.host):
         raise ValueError(
             f"--host {settings.host} lets other machines see every conversation: give a --token that they must know"
         )
+    keep_memory_low()
     with contextlib.ExitStack() as stack:
-        page_socket = stack.enter_context(_listening(settings.host, settings.port, "page", "--port"))
-        # Held until whoever takes OTLP starts, so that a conflict shows before anything else has been started.
-        with _listening(OTLP_HOST, settings.grpc_port, "OTLP gRPC", "--grpc-port") as probe:
+        page_socket = stack.enter_context(listening(settings.host, settings.port, "page", "--port"))
+        # The port is held until the receiver or collector starts, so that a conflict shows before anything is started.
+        with listening(settings.otlp_host, settings.grpc_port, "OTLP gRPC", "--grpc-port") as probe:
             grpc_port = probe.getsockname()[1]
-        http_socket = stack.enter_context(_listening(OTLP_HOST, settings.http_port, "OTLP HTTP", "--http-port"))
+        http_socket = stack.enter_context(listening(settings.otlp_host, settings.http_port, "OTLP HTTP", "--http-port"))
         clickhouse = stack.enter_context(_clickhouse(settings.home))
         schema.apply(clickhouse.url(settings.database))
         asyncio.run(_serve(settings, ready, clickhouse, page_socket, http_socket, grpc_port))
@@ -119,17 +129,6 @@ def _clickhouse(home: Path) -> Iterator[EmbeddedClickHouse]:
         server.stop()
 
 
-def _listening(host: str, port: int, what: str, option: str) -> socket.socket:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise PortTaken(
-            f"{what} port {port} on {host} cannot be had ({error.strerror or error}): stop what listens there (perhaps"
-            f" another agentsight-otel up, or a collector), or choose another with {option}; 0 = any free one"
-        ) from None
-
-
 async def _serve(
     settings: UpSettings,
     ready: Callable[[Running], object],
@@ -143,82 +142,86 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        url = clickhouse.url(settings.database)
+        url, reader_url = clickhouse.url(settings.database), clickhouse.reader_url(settings.database)
         http_port = http_socket.getsockname()[1]
         binary = find_collector()
-        collector: CollectorProcess | None = None
+        parts: list[Part] = [clickhouse]
         if binary is not None:
             http_socket.close()
             collector = CollectorProcess(
-                binary, clickhouse, settings.database, grpc_port=grpc_port, http_port=http_port
+                binary,
+                clickhouse,
+                settings.database,
+                host=settings.otlp_host,
+                grpc_port=grpc_port,
+                http_port=http_port,
             )
             stack.callback(collector.stop)
             await asyncio.to_thread(collector.start)
+            parts.append(collector)
         else:
-            await stack.enter_async_context(_receiving(url, grpc_port, http_socket))
+            await stack.enter_async_context(_receiving(settings, url, grpc_port, http_socket))
         lines = (
-            f"export OTEL_EXPORTER_OTLP_ENDPOINT=http://{OTLP_HOST}:{http_port}",
+            f"export OTEL_EXPORTER_OTLP_ENDPOINT=http://{_in_url(_reachable(settings.otlp_host))}:{http_port}",
             "export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
             "export OTEL_SERVICE_NAME=my-agent",
         )
-        host, port = page_socket.getsockname()[:2]
+        token = settings.token or secrets.token_urlsafe(24)
         page = page_app(
             PageSettings(
-                url, names=("localhost", settings.host), token=settings.token, lines=lines, label=settings.label
+                reader_url,
+                names=("localhost", settings.host),
+                token=token,
+                lines=lines,
+                label=settings.label,
+                cookie_key=_cookie_key(clickhouse.home),
+                writer_url=url,
             )
         )
-        await stack.enter_async_context(_serving(page, page_socket))
-        page_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        (clickhouse.home / _PAGE_FILE).write_text(page_url + "\n")
-        running = Running(page_url, url, grpc_port, http_port, binary, lines)
+        # In a thread of its own, so that requests of the page do not delay the receiver.
+        stack.enter_context(serving_apart(page, page_socket))
+        host, port = page_socket.getsockname()[:2]
+        page_url = f"http://{_in_url(host)}:{port}"
+        if settings.token is None:
+            page_url += f"/?{urlencode({'token': token})}"
+        write_private(clickhouse.home / _PAGE_FILE, page_url + "\n")
+        running = Running(page_url, url, reader_url, grpc_port, http_port, binary, lines)
         threading.Thread(target=ready, args=(running,), daemon=True, name="agentsight-ready").start()
-        while not stop.is_set():
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(stop.wait(), 0.5)
-            if not clickhouse.alive():
-                raise StartFailed(f"ClickHouse ended unexpectedly; see {clickhouse.home / 'stderr.log'}")
-            if collector is not None and not collector.alive():
-                raise CollectorFailed(f"the collector ended unexpectedly; see {collector.log}")
+        await keep_running(parts, stop)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _reachable(host: str) -> str:
+    """The address by which this machine reaches what listens on one; all of them include its own."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
+def _cookie_key(home: Path) -> bytes:
+    """The key of the page's cookies, kept in the data folder, so that browsers stay signed in after a restart."""
+    file = home / _COOKIE_KEY_FILE
+    if not file.exists() or not file.read_text().strip():
+        write_private(file, secrets.token_hex(32))
+    return file.read_text().strip().encode()
 
 
 @asynccontextmanager
-async def _receiving(url: str, grpc_port: int, http_socket: socket.socket) -> AsyncIterator[None]:
+async def _receiving(settings: UpSettings, url: str, grpc_port: int, http_socket: socket.socket) -> AsyncIterator[None]:
     inserter = RowInserter(url)
-    writer = Writer(inserter.insert)
+    writer, intake = Writer(inserter.insert), Intake()
     try:
-        grpc_server, _ = await start_grpc(writer, OTLP_HOST, grpc_port)
+        grpc_server = await start_grpc(writer, intake, settings.otlp_host, grpc_port)
         try:
-            async with _serving(http_app(writer), http_socket):
-                yield
+            async with serving(http_app(writer, intake, origins=settings.origins), http_socket):
+                try:
+                    yield
+                finally:
+                    # Closed first, so that senders who wait for an insert still get their response.
+                    await writer.close()
         finally:
-            await grpc_server.stop(_GRACE_S)
+            await grpc_server.stop(GRACE_S)
     finally:
         await writer.close()
         inserter.close()
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without signal handlers of its own: two of them run here, and stop in order."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-@asynccontextmanager
-async def _serving(app: Any, listening: socket.socket) -> AsyncIterator[None]:
-    server = _Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, server_header=False,
-                       timeout_graceful_shutdown=int(_GRACE_S), ws="none")
-    )  # fmt: skip
-    task = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        while not server.started:
-            if task.done():
-                await task
-                raise StartFailed("the web server ended while starting")
-            await asyncio.sleep(0.005)
-        yield
-    finally:
-        server.should_exit = True
-        await task

@@ -3,11 +3,16 @@
 replay.play(replay.read(lines).transcripts, url)
 """
 
+from agentsight_otel.replay.formats.mapping import Mapping, MappingError
 from agentsight_otel.replay.player import Played, ReplayIncomplete, play
-from agentsight_otel.replay.transcripts import Feedback, Message, Reading, Refusal, ToolCall, Transcript, read
+from agentsight_otel.replay.reading import read
+from agentsight_otel.replay.stored_spans import store_spans
+from agentsight_otel.replay.transcripts import Feedback, Message, Reading, Refusal, ToolCall, Transcript
 
 __all__ = [
     "Feedback",
+    "Mapping",
+    "MappingError",
     "Message",
     "Played",
     "Reading",
@@ -17,4 +22,5 @@ __all__ = [
     "Transcript",
     "play",
     "read",
+    "store_spans",
 ]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsight_otel import clickhouse_url
+from agentsight_otel.clickhouse import url as clickhouse_url
 from agentsight_otel.local import EmbeddedClickHouse
 from tests.collector.building import CONFIGS, collector_binary
 from tests.collector.running import Collector

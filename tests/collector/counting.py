@@ -2,7 +2,7 @@
 
 import itertools
 
-from agentsight_otel import clickhouse_client
+from agentsight_otel.clickhouse import client as clickhouse_client
 from tests.collector import conversations
 from tests.collector.otlp import encode
 from tests.collector.running import Collector

@@ -10,7 +10,8 @@ import requests
 import urllib3
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
-from agentsight_otel import clickhouse_client, schema
+from agentsight_otel.clickhouse import client as clickhouse_client
+from agentsight_otel.clickhouse import schema
 from agentsight_otel.local import EmbeddedClickHouse
 from tests.collector.building import CONFIGS
 from tests.collector.running import Collector

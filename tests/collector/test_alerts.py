@@ -29,6 +29,13 @@ def test_prometheus_reads_the_rules() -> None:
     assert all(rule["labels"]["severity"] and rule["annotations"]["description"] for rule in RULES.values())
 
 
+def test_no_alert_fires_for_ever_where_there_is_no_collector() -> None:
+    for name, rule in RULES.items():
+        assert "absent(" not in rule["expr"], name
+    # What is there no more is remembered for an hour.
+    assert re.search(r"last_over_time\(up\{[^}]*\}\[1h\]\)", RULES["AgentsightCollectorDown"]["expr"])
+
+
 def send(collector: Collector, number: int) -> int:
     return requests.post(
         f"{collector.http}/v1/traces",

@@ -15,7 +15,8 @@ import grpc
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from agentsight_otel import clickhouse_client, schema
+from agentsight_otel.clickhouse import client as clickhouse_client
+from agentsight_otel.clickhouse import schema
 from agentsight_otel.local import EmbeddedClickHouse
 from agentsight_otel.metrics import METRICS
 from tests.collector import conversations

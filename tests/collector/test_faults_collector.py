@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsight_otel import schema
+from agentsight_otel.clickhouse import schema
 from agentsight_otel.local import EmbeddedClickHouse
 from tests.collector.conftest import StartCollector, clickhouse_environment
 from tests.collector.counting import Conversations, assert_full, assert_nothing_lost

@@ -12,7 +12,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
 import agentsight_otel as agentsight
-from agentsight_otel import clickhouse_client
+from agentsight_otel.clickhouse import client as clickhouse_client
 from tests.collector.conftest import StartCollector
 from tests.collector.counting import assert_full, rows, spans
 from tests.collector.small_disk import SmallDisk

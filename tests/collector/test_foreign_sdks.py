@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from agentsight_otel import clickhouse_client
+from agentsight_otel.clickhouse import client as clickhouse_client
 from agentsight_otel.metrics import Window, fetch
 from tests.collector.conftest import StartCollector
 from tests.collector.foreign.environments import python_with
@@ -82,30 +82,33 @@ def test_the_official_agentsight_sdk(
     assert found["metric_unique_interaction"] == [{"visits": 2, "engaged": 1, "rate": 0.5}]
 
 
-def assert_its_tools_and_nothing_else_count(url: str, conversation: str, customer: str, service: str) -> None:
-    """Both tools once each, under the conversation; model calls and workflows are not tools, prompts not messages."""
+def assert_its_tools_and_one_exchange_count(url: str, conversation: str, customer: str, service: str) -> None:
+    """Both tools once each, and what the user asked and got, derived; model calls and prompts are no messages."""
+    with clickhouse_client.connect(url) as client:
+        client.command("SYSTEM REFRESH VIEW derivation_due_mv")
+        client.command("SYSTEM WAIT VIEW derivation_due_mv")
     assert rows(url, "SELECT conversation_id, tool, error, service FROM tool_calls_v ORDER BY tool") == [
         (conversation, "find_order", 0, service),
         (conversation, "weather", 0, service),
     ]
-    assert rows(url, "SELECT conversation_id, customer_id, messages FROM conversations_v") == [
-        (conversation, customer, 0)
+    assert rows(url, "SELECT conversation_id, customer_id, messages, messages_derived FROM conversations_v") == [
+        (conversation, customer, 2, 1)
     ]
     found = metrics(url)
     assert [(row["tool"], row["calls"], row["errors"]) for row in found["metric_tool_usage"]] == [
         ("find_order", 1, 0),
         ("weather", 1, 0),
     ]
-    assert found["metric_total_messages"] == [{"messages": 0, "user_messages": 0, "agent_messages": 0}]
-    assert found["metric_total_conversations"] == [{"conversations": 0}]
-    assert found["metric_unique_interaction"] == [{"visits": 0, "engaged": 0, "rate": None}]
+    assert found["metric_total_messages"] == [{"messages": 2, "user_messages": 1, "agent_messages": 1}]
+    assert found["metric_total_conversations"] == [{"conversations": 1}]
+    assert found["metric_unique_interaction"] == [{"visits": 1, "engaged": 1, "rate": 1.0}]
 
 
 def test_openllmetry(start_collector: StartCollector, clickhouse_env: dict[str, str], schema_url: str) -> None:
     collector = start_collector("local.yaml", environment=clickhouse_env)
     run("openllmetry.py", ["traceloop-sdk==0.62.4", OPENAI, LANGCHAIN], collector.http)
     collector.wait_sent(5)
-    assert_its_tools_and_nothing_else_count(schema_url, "llmetry", "customer-8", "openllmetry-agent")
+    assert_its_tools_and_one_exchange_count(schema_url, "llmetry", "customer-8", "openllmetry-agent")
 
 
 def test_openinference(start_collector: StartCollector, clickhouse_env: dict[str, str], schema_url: str) -> None:
@@ -119,4 +122,4 @@ def test_openinference(start_collector: StartCollector, clickhouse_env: dict[str
     ]
     run("openinference_sdk.py", requirements, collector.http)
     collector.wait_sent(4)
-    assert_its_tools_and_nothing_else_count(schema_url, "inference", "customer-9", "openinference_sdk.py")
+    assert_its_tools_and_one_exchange_count(schema_url, "inference", "customer-9", "openinference_sdk.py")

@@ -1,6 +1,11 @@
 """Agent and gateway: TLS and a token at the entry, origin added on the way, more than one ClickHouse behind."""
 
+import contextlib
 import secrets
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +18,8 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
 import agentsight_otel as agentsight
-from agentsight_otel import clickhouse_client, schema
+from agentsight_otel.clickhouse import client as clickhouse_client
+from agentsight_otel.clickhouse import schema
 from agentsight_otel.local import EmbeddedClickHouse
 from tests.collector.conftest import StartCollector, clickhouse_environment
 from tests.collector.running import Collector
@@ -177,3 +183,59 @@ def test_of_several_clickhouse_endpoints_one_that_answers_is_enough(
             assert client.query("SELECT count() FROM otel_traces WHERE SpanName IN ('span 3', 'span 5')").first_row == (
                 2,
             )
+
+
+@contextlib.contextmanager
+def behind_tls(shared: Secrets, server: EmbeddedClickHouse) -> Iterator[str]:
+    """The server's native port behind TLS, as ClickHouse has it on 9440."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shared.folder / "tls.crt", shared.folder / "tls.key")
+
+    def pass_on(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65_536):
+                target.sendall(data)
+        for each in (source, target):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def accept(listener: socket.socket) -> None:
+        while True:
+            try:
+                plain, _ = listener.accept()
+            except OSError:
+                return
+            with contextlib.suppress(OSError):
+                wrapped = context.wrap_socket(plain, server_side=True)
+                behind = socket.create_connection((server.host, server.tcp_port))
+                for ends in ((wrapped, behind), (behind, wrapped)):
+                    threading.Thread(target=pass_on, args=ends, daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, args=(listener,), daemon=True).start()
+        yield f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("setting", ["?secure=true", "AGENTSIGHT_CLICKHOUSE_CA_FILE"])
+def test_one_setting_turns_tls_to_clickhouse_on(
+    start_collector: StartCollector,
+    clickhouse_server: EmbeddedClickHouse,
+    clickhouse_env: dict[str, str],
+    shared: Secrets,
+    setting: str,
+) -> None:
+    by_address = setting.startswith("?")
+    # What the system trusts, or what the setting says.
+    trusted = {"SSL_CERT_FILE" if by_address else setting: str(shared.ca)}
+    with behind_tls(shared, clickhouse_server) as endpoint:
+        endpoint += setting if by_address else ""
+        environment = {**clickhouse_env, "AGENTSIGHT_CLICKHOUSE_ENDPOINT": endpoint, **trusted}
+        collector = start_collector("local.yaml", environment=environment)
+        answer = requests.post(
+            f"{collector.http}/v1/traces",
+            data=encode_spans([span(1)]).SerializeToString(),
+            headers={"Content-Type": "application/x-protobuf"},
+            timeout=30,
+        )
+        assert answer.status_code == 200
+        collector.wait_sent(1)

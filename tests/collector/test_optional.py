@@ -11,8 +11,10 @@ from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from agentsight_otel import clickhouse_client, clickhouse_url, schema
-from agentsight_otel.sampling import records
+from agentsight_otel._tracing.sampling import records
+from agentsight_otel.clickhouse import client as clickhouse_client
+from agentsight_otel.clickhouse import schema
+from agentsight_otel.clickhouse import url as clickhouse_url
 from tests.collector.building import collector_binary
 from tests.collector.conftest import StartCollector
 from tests.collector.running import Collector
@@ -148,6 +150,7 @@ def geoip_database(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.timeout(1200)  # builds a second collector, where there is none yet
 def test_an_address_becomes_a_place_and_is_forgotten(
     start_collector: StartCollector, clickhouse_env: dict[str, str], schema_url: str, geoip_database: Path
 ) -> None:

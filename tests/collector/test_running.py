@@ -3,7 +3,7 @@
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
 import agentsight_otel as agentsight
-from agentsight_otel import clickhouse_client
+from agentsight_otel.clickhouse import client as clickhouse_client
 from tests.collector.conftest import StartCollector
 
 

@@ -15,9 +15,10 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
 import agentsight_otel as agentsight
-from agentsight_otel import clickhouse_client, schema
-from agentsight_otel.exporters import ClickHouseSpanExporter
-from agentsight_otel.exporters.rows import COLUMNS
+from agentsight_otel._export.clickhouse import ClickHouseSpanExporter
+from agentsight_otel._export.rows import COLUMNS
+from agentsight_otel.clickhouse import client as clickhouse_client
+from agentsight_otel.clickhouse import schema
 from agentsight_otel.local import EmbeddedClickHouse, demo
 from agentsight_otel.metrics import Window, fetch
 from agentsight_otel.replay import play, read

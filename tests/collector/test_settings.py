@@ -10,7 +10,7 @@ import trustme
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from agentsight_otel import schema
+from agentsight_otel.clickhouse import schema
 from agentsight_otel.local import EmbeddedClickHouse
 from tests.backends import missing
 from tests.collector.building import ROOT

@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from agentsight_otel import replay
+from agentsight_otel.clickhouse import client as clickhouse_client
+from agentsight_otel.clickhouse import schema
+from agentsight_otel.local import EmbeddedClickHouse, demo
 from agentsight_otel.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +33,17 @@ def test_the_example_runs() -> None:
         "feedback",
     ):
         assert said in done.stdout
+
+
+def test_its_sql_answers_from_what_the_demo_fills(clickhouse_server: EmbeddedClickHouse) -> None:
+    statements = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
+    assert statements
+    url = clickhouse_server.url(demo.DATABASE)
+    schema.apply(url)
+    replay.play(demo.transcripts(), url, **demo.PLAYED_AS)
+    with clickhouse_client.connect(url, database="default") as client:
+        for statement in statements:
+            assert client.query(statement).result_rows, statement
 
 
 def test_it_names_every_metric_view_and_links_to_files_that_exist() -> None:

@@ -1,55 +1,22 @@
 """The SDK's masks and the collector's redaction are the same rules, in the same order, on everything that is text."""
 
-import re
-from pathlib import Path
-
 import pytest
 import yaml
 
-from agentsight_otel.config import MASKS
-from agentsight_otel.masking import RULES, builtin
+from agentsight_otel._core.setting_types import MASKS
+from agentsight_otel._export.masking import builtin
+from docs import collector_privacy
 from tests.redaction_examples import CHECKED, KEPT, REPLACED
 
-CONFIG = Path(__file__).resolve().parents[2] / "collector_config" / "optional" / "redaction.yaml"
-TARGETS = (
-    'replace_all_patterns(span.attributes, "value", ',
-    "replace_pattern(span.name, ",
-    "replace_pattern(span.status.message, ",
-    'replace_all_patterns(spanevent.attributes, "value", ',
-)
 
-
-def quoted(text: str) -> str:
-    """As OTTL writes a string; a dollar that the collector does not take for a variable's is written twice."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
-    return f'"{escaped}"'
-
-
-def statements(target: str) -> list[str]:
-    """The rules as the collector's statements, as they stand in the file."""
-    return [
-        f"{target}{quoted(rule.pattern)}, {quoted(said)})"
-        for rule in RULES
-        for groups in [re.compile(rule.pattern).groups]
-        for said in [f"{'$1' * (groups > 0)}[{rule.name}]{'$2' * (groups > 1)}"]
-    ]
-
-
-@pytest.mark.parametrize("target", TARGETS)
-def test_the_collectors_patterns_are_the_sdks_in_the_same_order(target: str) -> None:
-    config = yaml.safe_load(CONFIG.read_text())
-    written = [
-        one
-        for group in config["processors"]["transform/redaction"]["trace_statements"]
-        for one in group["statements"]
-        if one.startswith(target)
-    ]
-    assert written == statements(target)
-
-
-def test_no_other_text_of_the_config_replaces_anything() -> None:
-    replacing = [line for line in CONFIG.read_text().splitlines() if "replace_" in line]
-    assert len(replacing) == len(TARGETS) * len(RULES)
+def test_the_collectors_patterns_are_the_sdks_in_the_same_order() -> None:
+    for name, made in (("redaction", collector_privacy.redaction()), ("no-content", collector_privacy.no_content())):
+        assert (collector_privacy.FOLDER / f"{name}.yaml").read_text("utf-8") == made, "run docs/collector_privacy.py"
+    groups = yaml.safe_load(collector_privacy.redaction())["processors"]["transform/redaction"]["trace_statements"]
+    written = [one for group in groups for one in group["statements"]]
+    for target in ("resource.attributes", "scope.name", "span.name", "span.status.message", "spanevent.name"):
+        expected = collector_privacy.replacements(target)
+        assert [one for one in written if one in expected] == expected
 
 
 @pytest.mark.parametrize(("text", "expected"), [*REPLACED.items(), *zip(KEPT, KEPT, strict=True)])

@@ -8,9 +8,9 @@ import pytest
 
 import agentsight_otel as agentsight
 from agentsight_otel import concurrency
-from agentsight_otel.config import Settings
-from agentsight_otel.model_calls import GenerationSpan
-from agentsight_otel.spans import TurnSpan
+from agentsight_otel._core.config import Settings
+from agentsight_otel._recording.generation import GenerationSpan
+from agentsight_otel._recording.turns import TurnSpan
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "reference.md").read_text()
 SECTIONS = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))

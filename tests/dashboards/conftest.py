@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from agentsight_otel import clickhouse_client, schema
+from agentsight_otel.clickhouse import client as clickhouse_client
+from agentsight_otel.clickhouse import schema
 from agentsight_otel.local import EmbeddedClickHouse
 from tests.dashboards import seed
 from tests.sql.storing import insert

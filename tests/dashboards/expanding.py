@@ -1,7 +1,8 @@
 """Expands a query as Grafana and its ClickHouse data source do.
 
-Variables are replaced in the browser, by the rules of @grafana/data (``urlUtil.toUrlParams`` behind ``:queryparam``);
-macros in the data source's backend. Only what the dashboards use is here; anything else is an error, not left alone.
+Variables are replaced in the browser, by the rules of ``:percentencode`` in Grafana; comments are removed and macros
+replaced in the data source's backend (4.19 and newer; older ones leave comments). A macro is replaced wherever it
+stands, in a string too. Only what the dashboards use is here; anything else is an error, not left alone.
 """
 
 import re
@@ -13,8 +14,12 @@ Value = str | list[str]
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::(\w+))?\}|\[\[\w+(?::\w+)?\]\]|\$(\w+)")
 _MACRO = re.compile(r"\$__(\w+)")
-# What encodeURIComponentAsAngularJS of @grafana/data leaves as it is.
-_UNENCODED = "-_.~@:$,;"
+_STRING_OR_COMMENT = re.compile(r"('(?:[^'\\]|\\.)*')|/\*.*?\*/|--[^\n]*", re.DOTALL)
+
+
+def percent_encoded(value: Value) -> str:
+    """As ``encodeURIComponentStrict`` of Grafana does it; several values as ``{one,two}``."""
+    return quote("{" + ",".join(value) + "}" if isinstance(value, list) else value, safe="-_.~")
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,10 @@ class Viewer:
 
     def expand(self, sql: str) -> str:
         """What reaches ClickHouse."""
-        return _MACRO.sub(self._macro, _VARIABLE.sub(self._variable, sql))
+        replaced = _VARIABLE.sub(self._variable, sql)
+        if _MACRO.search(replaced):
+            replaced = _STRING_OR_COMMENT.sub(lambda found: found[1] or "", replaced)
+        return _MACRO.sub(self._macro, replaced)
 
     def _variable(self, found: "re.Match[str]") -> str:
         name, form, bare = found.groups()
@@ -47,11 +55,9 @@ class Viewer:
             return self.timezone
         if name is None or name not in self.variables:
             raise AssertionError(f"{found[0]}: no such variable, or one that is put in without being encoded")
-        if form != "queryparam":
+        if form != "percentencode":
             raise AssertionError(f"{found[0]}: put in without being encoded")
-        value = self.variables[name]
-        values = value if isinstance(value, list) else [value]
-        return "&".join(f"var-{name}={quote(one, safe=_UNENCODED)}" for one in values)
+        return percent_encoded(self.variables[name])
 
     def _macro(self, found: "re.Match[str]") -> str:
         macros = {
@@ -60,7 +66,6 @@ class Viewer:
             "fromTime_ms": f"fromUnixTimestamp64Milli({self.start_ms})",
             "toTime_ms": f"fromUnixTimestamp64Milli({self.end_ms})",
             "interval_s": str(max(1, self.interval_s)),
-            "all": "$__all",  # no macro: how Grafana spells All
         }
         if found[1] not in macros:
             raise AssertionError(f"{found[0]}: no macro of the data source that the dashboards use")

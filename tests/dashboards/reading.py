@@ -1,6 +1,7 @@
 """The committed dashboards, read as Grafana reads them."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import yaml
 
 from agentsight_otel.metrics import FILTERS
 from tests.dashboards import seed
-from tests.dashboards.expanding import Value, Viewer
+from tests.dashboards.expanding import Value, Viewer, percent_encoded
 
 FOLDER = Path(__file__).resolve().parents[2] / "grafana"
 DASHBOARDS: dict[str, dict[str, Any]] = {
@@ -46,11 +47,28 @@ def defaults(uid: str) -> dict[str, Value]:
     return variables
 
 
+def token(value: str) -> str:
+    """A filter's value as its variable holds it."""
+    return value if value in ("$__all", "*") else percent_encoded(value)
+
+
+def option(variable: dict[str, Any], listed: str) -> tuple[str, str]:
+    """Value and text that Grafana makes of a row of a variable's query."""
+    expression = variable["regex"].removeprefix("/").removesuffix("/").replace("(?<", "(?P<")
+    found = re.fullmatch(expression, listed)
+    assert found, (variable["regex"], listed)
+    return found["value"], found["text"]
+
+
 def viewer(uid: str, *, dashboards_zone: str = "utc", **chosen: Value) -> Viewer:
     """Someone who looks at the seeded window and has chosen some values."""
     variables = defaults(uid)
     assert set(chosen) <= set(variables), f"{uid} has no variables {set(chosen) - set(variables)}"
-    return Viewer(seed.START_MS, seed.END_MS, {**variables, **chosen}, dashboards_zone)
+    held = {
+        name: [token(one) for one in value] if name in FILTERS and isinstance(value, list) else value
+        for name, value in chosen.items()
+    }
+    return Viewer(seed.START_MS, seed.END_MS, {**variables, **held}, dashboards_zone)
 
 
 def filters_of(chosen: dict[str, Value]) -> dict[str, list[str]]:

@@ -22,6 +22,8 @@ _COUNTRIES = ("GR", "US", "", "BR", "XX")
 _SENTIMENTS = ("positive", "negative", "", "neutral", "positive")
 _TOOLS = ("find_order", "open_ticket", HOSTILE)
 NUMBER = 90
+CAME_BACK = (40, 61, 64, 68)
+"""Conversations that go on two days later: 40 within the window, the others began before it."""
 
 
 def conversation_id(n: int) -> str:
@@ -42,7 +44,7 @@ def _conversation(n: int) -> list[Span]:
     start_ms = _NOW_MS - 60_000 - n * (6 * DAY_MS // NUMBER)
     identity = {
         "gen_ai.conversation.id": conversation,
-        "user.id": f"customer {n % 25}" if n % 4 else "",
+        "user.id": f"customer {n % 25}" if n % 4 else ("guest", "")[n % 8 // 4],
         "agentsight.conversation.device": _DEVICES[n % len(_DEVICES)],
         "agentsight.conversation.source": _SOURCES[n % len(_SOURCES)],
         "agentsight.conversation.language": _LANGUAGES[n % len(_LANGUAGES)],
@@ -87,22 +89,53 @@ def _conversation(n: int) -> list[Span]:
             agentsight__span__kind="turn",
         )
     )
-    tool = _TOOLS[n % len(_TOOLS)]
-    failed = {"error__type": "Timeout"} if n % 5 == 0 else {}
-    made.append(
-        span(
+
+    def called(tool: str, after_ms: int, *, failed: bool) -> Span:
+        raised = Event(
+            at_ns=(start_ms + after_ms + 20 * n) * 1_000_000,
+            name="exception",
+            attributes={"exception.type": "Timeout", "exception.message": "no answer"},
+        )
+        return span(
             f"execute_tool {tool}",
-            1_500,
+            after_ms,
             20 * n,
+            (raised,) if failed else (),
             agentsight__span__kind="tool",
             gen_ai__tool__name=tool,
             gen_ai__tool__call__arguments='{"id": 1}',
-            **failed,
+            **({"error__type": "Timeout"} if failed else {}),
         )
-    )
+
+    def asked(model: str, provider: str, after_ms: int, *, failed: bool) -> Span:
+        return span(
+            "chat model",
+            after_ms,
+            10 * n,
+            agentsight__span__kind="llm",
+            gen_ai__operation__name="chat",
+            gen_ai__provider__name=provider,
+            gen_ai__request__model=model,
+            gen_ai__usage__input_tokens=str(100 + n),
+            gen_ai__usage__output_tokens=str(10 + n),
+            **({"error__type": "RateLimited"} if failed else {}),
+        )
+
+    def judged(sentiment: str, after_ms: int) -> Span:
+        return span(
+            "feedback", after_ms, 0, agentsight__span__kind="feedback", agentsight__feedback__sentiment=sentiment
+        )
+
+    made.append(called(_TOOLS[n % len(_TOOLS)], 1_500, failed=n % 5 == 0))
+    made.append(asked(("gpt-5-mini", HOSTILE)[n % 2], "openai", 1_200, failed=n % 9 == 4))
     sentiment = _SENTIMENTS[n % len(_SENTIMENTS)]
     if sentiment:
-        made.append(
-            span("feedback", 9_000, 0, agentsight__span__kind="feedback", agentsight__feedback__sentiment=sentiment)
-        )
+        made.append(judged(sentiment, 9_000))
+    if n in CAME_BACK:
+        later_ms = 2 * DAY_MS
+        turn = (said("end_user", later_ms, "And now?"), said("agent", later_ms + 2_000, "Tomorrow."))
+        made.append(span("invoke_agent support", later_ms, 3_000, turn, agentsight__span__kind="turn"))
+        made.append(called("cancel_order", later_ms + 500, failed=True))
+        made.append(asked("claude", "anthropic", later_ms + 400, failed=True))
+        made.append(judged("neutral", later_ms + 9_000))
     return made

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from agentsight_otel import clickhouse_client
+from agentsight_otel.clickhouse import client as clickhouse_client
 from agentsight_otel.local import EmbeddedClickHouse
 from tests.dashboards.conftest import GrafanaUser, server_for_grafana
 from tests.dashboards.expanding import Viewer
@@ -109,8 +109,17 @@ def test_nothing_fires_while_all_is_well(alerts: tuple[Any, GrafanaUser, int]) -
 
 
 def test_silence_is_told_and_nothing_else_fires_on_it(alerts: tuple[Any, GrafanaUser, int]) -> None:
-    _, grafana, now_ms = alerts
-    assert all_firing(grafana, now_ms) == {"agentsight-no-conversations": ["No conversations"]}
+    client, grafana, now_ms = alerts
+    insert(client, conversations(3, now_ms, before_s=60))
+    # Four hours later, the minutes of arrival are those of the database's own clock.
+    assert all_firing(grafana, now_ms + 4 * 3_600_000) == {"agentsight-no-conversations": ["No conversations"]}
+
+
+def test_a_fresh_installation_is_no_silence(alerts: tuple[Any, GrafanaUser, int]) -> None:
+    client, grafana, now_ms = alerts
+    assert all_firing(grafana, now_ms) == {}
+    insert(client, conversations(3, now_ms, before_s=60))
+    assert all_firing(grafana, now_ms) == {}
 
 
 @pytest.mark.parametrize(

@@ -50,13 +50,6 @@ def test_a_row_says_how_a_conversation_went(grafana: GrafanaUser) -> None:
     assert row["feedback"] == "positive"
 
 
-@pytest.mark.parametrize("sentiment", ["positive", "neutral", "negative"])
-def test_the_list_can_show_one_kind_of_feedback(grafana: GrafanaUser, sentiment: str) -> None:
-    every = shown(grafana, LIST, "Conversations", {}).values("feedback")
-    found = shown(grafana, LIST, "Conversations", {}, show=sentiment).values("feedback")
-    assert found == [sentiment] * every.count(sentiment) != []
-
-
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
@@ -92,14 +85,31 @@ def test_a_conversation_is_shown_whatever_its_id(grafana: GrafanaUser, n: int) -
     assert [name.split(" ")[0] for name in spans.values("operationName")] == [
         "conversation_opened",
         "invoke_agent",
+        "chat",
         "execute_tool",
         *feedback,
     ]
-    tool = spans.rows[2]
+    tool = spans.rows[3]
     assert {"key": "gen_ai.tool.call.arguments", "value": '{"id": 1}'} in tool["tags"]
     assert tool["duration"] == pytest.approx(20 * n)
     assert abs(tool["startTime"] / 1000 - time.time()) < 8 * 86_400
     assert shown(grafana, ONE, "Trace", {}, conversation="", trace=spans.rows[0]["traceID"]).rows == spans.rows
+
+
+def test_the_trace_has_the_events_of_its_spans_with_what_they_say(grafana: GrafanaUser) -> None:
+    spans = shown(grafana, ONE, "Trace", {}, conversation=seed.conversation_id(10)).rows
+    (failed,) = (span for span in spans if span["operationName"].startswith("execute_tool"))
+    ((_, exception),) = [(span["operationName"], log) for span in spans for log in span["logs"] if span is failed]
+    assert exception["name"] == "exception"
+    assert exception["timestamp"] == pytest.approx(failed["startTime"] + 200)
+    assert exception["fields"] == [
+        {"key": "event", "value": "exception"},
+        {"key": "exception.type", "value": "Timeout"},
+        {"key": "exception.message", "value": "no answer"},
+    ]
+    assert failed["statusCode"] == 2
+    (turn,) = (span for span in spans if span["operationName"].startswith("invoke_agent"))
+    assert [log["name"] for log in turn["logs"]] == ["agentsight.message"]
 
 
 def test_no_conversation_is_shown_where_none_is_chosen(grafana: GrafanaUser) -> None:

@@ -13,11 +13,12 @@ from tests.dashboards.reading import DASHBOARDS, FOLDER, all_panels, panel, sql_
 UIDS = (
     "agentsight-conversation",
     "agentsight-conversations",
+    "agentsight-models",
     "agentsight-overview",
     "agentsight-pipeline",
     "agentsight-tools",
 )
-GRAFANAS_OWN = {"__timezone", "__url_time_range", "__data", "__value"}
+GRAFANAS_OWN = {"__timezone", "__url_time_range", "__data", "__value", "__field"}
 
 
 def texts(value: Any) -> "list[str]":
@@ -72,16 +73,33 @@ def test_a_panel_says_what_it_shows_in_which_unit_and_what_without_data(uid: str
     if one["type"] == "table":
         figures = {"s": "_s", "percentunit": "rate", "bytes": "bytes"}
         for override in one["fieldConfig"]["overrides"]:
+            if override["matcher"] == NUMBERS:
+                continue
             name, properties = override["matcher"]["options"], {p["id"]: p["value"] for p in override["properties"]}
             assert "displayName" in properties, name
             for unit, ending in figures.items():
                 if name.endswith(ending) and not name.endswith("parts"):
                     assert properties["unit"] == unit, name
     elif one["type"] not in ("traces",):
-        assert defaults["unit"] not in ("", "none")
-    assert sql_of(one).startswith(
-        f"/* agentsight: {DASHBOARDS[uid]['title'].removeprefix('AgentSight: ')} / {title} */\n"
-    )
+        numbers = [o["properties"] for o in one["fieldConfig"]["overrides"] if o["matcher"] == NUMBERS]
+        units = [p["value"] for properties in numbers for p in properties if p["id"] == "unit"]
+        assert units or defaults["unit"]
+    # In a string, as comments do not reach ClickHouse.
+    dashboard = DASHBOARDS[uid]["title"].removeprefix("AgentSight: ")
+    assert sql_of(one).startswith(f"WITH 'agentsight: {dashboard} / {title}' AS asked_by")
+
+
+NUMBERS = {"id": "byType", "options": "number"}
+
+
+@pytest.mark.parametrize(("uid", "title"), all_panels())
+def test_no_query_has_a_comment_and_none_a_macro_newer_than_the_version_that_it_names(uid: str, title: str) -> None:
+    asked = sql_of(panel(uid, title))
+    without_strings = re.sub(r"'(?:[^'\\]|\\.)*'", "''", asked)
+    assert "/*" not in without_strings and "--" not in without_strings and "#" not in without_strings
+    assert set(re.findall(r"\$__(\w+)", asked)) <= {"fromTime", "toTime", "fromTime_ms", "toTime_ms", "interval_s"}
+    assert panel(uid, title)["targets"][0]["pluginVersion"] == "4.0.3"  # the first with $__fromTime_ms
+    assert "4.0.3" in (FOLDER / "README.md").read_text()
 
 
 @pytest.mark.parametrize("uid", DASHBOARDS)
@@ -102,9 +120,14 @@ def test_no_data_source_and_no_database_is_wired_in(uid: str) -> None:
 def test_every_variable_used_is_one_that_there_is(uid: str) -> None:
     dashboard = DASHBOARDS[uid]
     names = {variable["name"] for variable in dashboard["templating"]["list"]}
+    # Handed on to the next dashboard.
+    handed_on = {"datasource"} | {
+        variable["name"] for variable in dashboard["templating"]["list"] if variable["hide"] == 2
+    }
     used = {name for text in texts(dashboard) for name in re.findall(r"\$\{(\w+)", text)}
     assert used - GRAFANAS_OWN <= names
-    assert names - used == set(), "a variable that changes nothing"
+    assert names - used - handed_on == set(), "a variable that changes nothing"
+    assert {"datasource", *FILTERS} <= names, "a way through this dashboard loses the filters"
 
 
 @pytest.mark.parametrize("uid", DASHBOARDS)
@@ -115,6 +138,9 @@ def test_a_link_leads_to_a_dashboard_with_the_variables_that_it_sets(uid: str) -
         assert target and target[1] in DASHBOARDS, link
         known = {variable["name"] for variable in DASHBOARDS[target[1]]["templating"]["list"]}
         assert set(re.findall(r"var-(\w+)=", link)) <= known, link
+        handed_on = set(re.findall(r"var-(\w+)=|\$\{(\w+):queryparam\}", link))
+        assert {"datasource", *FILTERS} <= {one or other for one, other in handed_on}, f"{link} loses the filters"
+        assert "__url_time_range" in link or "from=" in link
         assert set(re.findall(r"\$\{(\w+):queryparam\}", link)) <= known, link
     assert links or uid == "agentsight-pipeline"
     (between,) = DASHBOARDS[uid]["links"]
@@ -122,14 +148,15 @@ def test_a_link_leads_to_a_dashboard_with_the_variables_that_it_sets(uid: str) -
     assert between["keepTime"] and between["includeVars"]
 
 
-@pytest.mark.parametrize("uid", ["agentsight-overview", "agentsight-tools", "agentsight-conversations"])
+@pytest.mark.parametrize(
+    "uid", ["agentsight-overview", "agentsight-tools", "agentsight-models", "agentsight-conversations"]
+)
 def test_everything_can_be_filtered_by_several_values_or_all(uid: str) -> None:
     variables = {variable["name"]: variable for variable in DASHBOARDS[uid]["templating"]["list"]}
     assert variables["datasource"]["query"] == "grafana-clickhouse-datasource"
-    assert variables["timezone"]["current"]["value"] == "${__timezone}"
     for name in FILTERS:
         assert variables[name]["multi"] and variables[name]["includeAll"], name
-        assert variables[name]["allValue"] == "All" and not variables[name]["skipUrlSync"], name
+        assert variables[name]["allValue"] == "*" and not variables[name]["skipUrlSync"], name
         assert variables[name]["current"]["value"] == ["$__all"], name
 
 
@@ -139,14 +166,43 @@ def test_the_overview_shows_every_metric() -> None:
         assert f"{view}(" in asked, view
 
 
+def test_every_figure_leads_to_its_conversations() -> None:
+    for uid in ("agentsight-overview", "agentsight-tools", "agentsight-models"):
+        for one in DASHBOARDS[uid]["panels"]:
+            if one["type"] in ("row", "heatmap", "timeseries") or one["title"] == "Tools used":
+                continue  # a cell of an hour and a point of a line have no address
+            links = [text for text in texts(one) if text.startswith("/d/agentsight-conversation")]
+            assert links, f"{one['title']} leads nowhere"
+
+
+def test_the_time_zone_is_that_of_grafanas_own_picker() -> None:
+    for dashboard in DASHBOARDS.values():
+        assert dashboard["timezone"] == "browser"
+        assert "timezone" not in {variable["name"] for variable in dashboard["templating"]["list"]}
+
+
+def test_deployments_mark_every_line_over_time() -> None:
+    for uid, dashboard in DASHBOARDS.items():
+        has_lines = any(one["type"] == "timeseries" for one in dashboard["panels"])
+        marked = "Deployments" in [annotation["name"] for annotation in dashboard["annotations"]["list"]]
+        assert marked == has_lines == (uid != "agentsight-conversation"), uid
+
+
+def test_the_overview_stays_up_to_date() -> None:
+    assert DASHBOARDS["agentsight-overview"]["refresh"] == "30s"
+
+
 def test_a_rise_is_coloured_by_what_it_says() -> None:
     colours = {
-        "Messages": "standard",
-        "Satisfaction": "standard",
-        "Escalation rate": "inverted",
-        "Response time": "inverted",
-        "Duration": "same_as_value",
+        "Messages": ["green", "red"],
+        "Satisfaction": ["green", "red"],
+        "Escalation rate": ["red", "green"],
+        "Response time": ["red", "green"],
+        "Duration": ["text", "text"],
     }
     for title, colour in colours.items():
-        options = panel("agentsight-overview", title)["options"]
-        assert options["showPercentChange"] and options["percentChangeColorMode"] == colour
+        one = panel("agentsight-overview", title)
+        assert not one["options"]["showPercentChange"]  # Grafana's own says ∞ % and 0 % where nothing is known
+        (change,) = (o for o in one["fieldConfig"]["overrides"] if o["matcher"]["options"] == "change")
+        (mappings,) = (p["value"] for p in change["properties"] if p["id"] == "mappings")
+        assert [mapping["options"]["result"]["color"] for mapping in mappings] == colour

@@ -1,17 +1,21 @@
 """The figures on the dashboards are the metrics'."""
 
-from datetime import datetime, timezone
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from agentsight_otel.catalogue import BY_VIEW, WEEKDAYS
+from agentsight_otel.clickhouse.catalogue import BY_VIEW, WEEKDAYS, Unit
 from agentsight_otel.metrics import METRICS, Rows, Window, query
 from grafana.countries import ALPHA_3
+from grafana.sql import both_periods
 from tests.dashboards import seed
 from tests.dashboards.conftest import Answer, GrafanaUser
 from tests.dashboards.expanding import Value
-from tests.dashboards.reading import filters_of, panel, sql_of, viewer
+from tests.dashboards.reading import all_panels, filters_of, panel, sql_of, viewer
 
 OVERVIEW = "agentsight-overview"
 CHOICES: list[dict[str, Value]] = [
@@ -59,14 +63,57 @@ def same(found: Any, expected: Any) -> bool:
 
 
 @pytest.mark.parametrize("choice", CHOICES)
-def test_a_tile_shows_the_metric_and_the_period_before(
-    grafana: GrafanaUser, admin: Any, choice: dict[str, Value]
-) -> None:
+def test_a_tile_shows_the_metric_and_its_change(grafana: GrafanaUser, admin: Any, choice: dict[str, Value]) -> None:
     for title, (view, column) in TILES.items():
-        answer = shown(grafana, OVERVIEW, title, choice)
-        assert answer.values("period") == ["before", "now"], title
-        for found, asked in zip(answer.values("figure"), (window(choice).before(), window(choice)), strict=True):
-            assert same(found, query(admin, view, asked)[0][column]), (title, choice)
+        (found,) = shown(grafana, OVERVIEW, title, choice).rows
+        now, before = (query(admin, view, asked)[0][column] for asked in (window(choice), window(choice).before()))
+        assert same(found["figure"], now), (title, choice)
+        assert found["change"] == change(now, before, in_points=column.endswith("rate")), (title, choice)
+
+
+def change(now: float | None, before: float | None, *, in_points: bool) -> str:
+    if now is None and before is None:
+        return "–"
+    if now == before:
+        return "unchanged"
+    if now is None:
+        return "none now"
+    if before is None or (before == 0 and not in_points):
+        return "new"
+    size = abs(now - before) * 100 if in_points else abs(now / before - 1) * 100
+    said = f"{round(size, 1):g}" if size < 10 else f"{round(size):g}"
+    return f"{'▲' if now > before else '▼'} {said} {'points' if in_points else '%'}"
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "in_per_cent", "in_points"),
+    [
+        ("5", "0", "new", "▲ 500 points"),
+        ("5", "NULL", "new", "new"),
+        ("NULL", "5", "none now", "none now"),
+        ("NULL", "NULL", "–", "–"),
+        ("0", "0", "unchanged", "unchanged"),
+        ("0", "5", "▼ 100 %", "▼ 500 points"),
+        ("0.81", "0.79", "▲ 2.5 %", "▲ 2 points"),
+        ("100001", "100000", "unchanged", "▲ 100 points"),
+    ],
+)
+def test_a_change_says_what_it_is_a_change_of(
+    grafana: GrafanaUser, now: str, before: str, in_per_cent: str, in_points: str
+) -> None:
+    for unit, expected in ((Unit.COUNT, in_per_cent), (Unit.RATIO, in_points)):
+        asked = both_periods(f"SELECT {now} AS figure", f"SELECT {before} AS figure", unit)
+        assert grafana.ask(asked).values("change") == [expected]
+
+
+@pytest.mark.parametrize("year", [1970, 1973, 1976, 2000])
+def test_a_time_range_may_begin_in_any_year(grafana: GrafanaUser, admin: Any, year: int) -> None:
+    start = datetime(year, 1, 2, tzinfo=timezone.utc)
+    asked = Window(start, at(seed.END_MS), "UTC", {})
+    looking = replace(viewer(OVERVIEW), start_ms=int(start.timestamp() * 1000))
+    for title, (view, column) in TILES.items():
+        (found,) = grafana.ask(looking.expand(sql_of(panel(OVERVIEW, title)))).rows
+        assert same(found["figure"], query(admin, view, asked)[0][column]), title
 
 
 def test_the_window_is_not_empty_and_neither_is_the_one_before(admin: Any) -> None:
@@ -107,6 +154,9 @@ def test_the_map_shows_every_country_by_the_code_that_its_map_knows(
     grafana: GrafanaUser, admin: Any, choice: dict[str, Value]
 ) -> None:
     answer = shown(grafana, OVERVIEW, "Countries", choice)
+    if not query(admin, "metric_world_map", window(choice)):
+        assert answer.rows == []  # then the panel says so
+        return
     assert answer.values("country")[0] == "unknown"  # the row that the map overlooks
     expected = {row["country"]: row["conversations"] for row in query(admin, "metric_world_map", window(choice))}
     assert {row["country"]: row["conversations"] for row in answer.rows} == {"unknown": 0, **expected}
@@ -120,29 +170,39 @@ def test_the_map_shows_every_country_by_the_code_that_its_map_knows(
 def test_days_and_hours_are_those_of_the_chosen_time_zone(
     grafana: GrafanaUser, admin: Any, choice: dict[str, Value], zone: str
 ) -> None:
-    days = shown(grafana, OVERVIEW, "Messages and conversations by day", choice, timezone=zone)
+    looking = viewer(OVERVIEW, dashboards_zone=zone if zone != "UTC" else "utc", **choice)
+    days = grafana.ask(looking.expand(sql_of(panel(OVERVIEW, "Messages and conversations by day"))))
     expected = query(admin, "metric_daily_overview", window(choice, zone))
-    assert rows(days) == [{**row, "day": row["day"].isoformat()} for row in expected]
+    assert rows(days, "day", "messages", "conversations") == [
+        {**row, "day": row["day"].isoformat()} for row in expected
+    ]
+    for row in days.rows:
+        first, last = (at(int(row[name])).astimezone(ZoneInfo(zone)) for name in ("first_ms", "last_ms"))
+        assert first.isoformat()[:19] == f"{row['day']}T00:00:00"
+        assert last.isoformat()[:23] == f"{row['day']}T23:59:59.999"
     hours = query(admin, "metric_peak_hours", window(choice, zone))
     for counted in ("messages", "conversations"):
-        heat = shown(grafana, OVERVIEW, "Peak hours", choice, timezone=zone, peak_hours_of=counted)
+        asked = viewer(OVERVIEW, dashboards_zone=looking.timezone, **choice, peak_hours_of=counted)
+        heat = grafana.ask(asked.expand(sql_of(panel(OVERVIEW, "Peak hours"))))
         assert [row["hour"] for row in heat.rows] == list(range(24))
         for cell in hours:
             assert heat.rows[cell["hour"]][WEEKDAYS[cell["day_of_week"] - 1]] == cell[counted]
         assert any(row[day] for row in heat.rows for day in WEEKDAYS)
 
 
-@pytest.mark.parametrize(("browsers", "zone"), [("utc", "UTC"), ("Europe/Athens", "Europe/Athens")])
-@pytest.mark.parametrize("resolved", [True, False])
-def test_the_dashboards_own_time_zone_is_the_default(
-    grafana: GrafanaUser, admin: Any, browsers: str, zone: str, resolved: bool
+FILTERED = [
+    (uid, title)
+    for uid, title in all_panels()
+    if uid not in ("agentsight-conversation", "agentsight-pipeline") and panel(uid, title)["type"] != "stat"
+]
+
+
+@pytest.mark.parametrize(("uid", "title"), FILTERED)
+def test_where_there_is_nothing_a_panel_gives_no_rows_so_that_it_can_say_so(
+    grafana: GrafanaUser, uid: str, title: str
 ) -> None:
-    # The variable's first choice is Grafana's own variable: its value, or where Grafana leaves it, its name.
-    chosen = browsers if resolved else "${__timezone}"
-    looking = viewer(OVERVIEW, timezone=chosen, dashboards_zone=browsers)
-    heat = grafana.ask(looking.expand(sql_of(panel(OVERVIEW, "Peak hours"))))
-    for cell in query(admin, "metric_peak_hours", window({}, zone)):
-        assert heat.rows[cell["hour"]][WEEKDAYS[cell["day_of_week"] - 1]] == cell["messages"]
+    assert shown(grafana, uid, title, {"source": ["nothing of this kind"]}).rows == []
+    assert panel(uid, title)["fieldConfig"]["defaults"]["noValue"].startswith("no ")
 
 
 @pytest.mark.parametrize("choice", CHOICES)
@@ -150,8 +210,8 @@ def test_feedback_details_and_counts_are_the_metrics(
     grafana: GrafanaUser, admin: Any, choice: dict[str, Value]
 ) -> None:
     (feedback,) = query(admin, "metric_conversation_feedback", window(choice))
-    (found,) = rows(shown(grafana, OVERVIEW, "Feedback", choice))
-    assert found == {name: feedback[name] for name in ("positive", "neutral", "negative")}
+    expected = {name: feedback[name] for name in ("positive", "neutral", "negative")}
+    assert rows(shown(grafana, OVERVIEW, "Feedback", choice)) == ([expected] if feedback["total"] else [])
     for view in ("metric_agent_response_time", "metric_conversation_duration"):
         metric = BY_VIEW[view]
         (expected,) = query(admin, view, window(choice))
@@ -189,9 +249,13 @@ def test_the_dashboard_of_tools_adds_up(grafana: GrafanaUser, admin: Any, choice
         "Tools used": len(tools),
     }
     for title, expected in totals.items():
-        assert same(shown(grafana, uid, title, choice).values("figure")[1], expected), title
+        assert same(shown(grafana, uid, title, choice).values("figure")[0], expected), title
     for title, column, total in (("Calls over time", "calls", calls), ("Errors over time", "errors", errors)):
         assert sum(shown(grafana, uid, title, choice).values(column)) == total
+    steps = shown(grafana, uid, "Calls over time", choice).rows
+    for tool in {row["tool"] for row in steps}:
+        times = [datetime.fromisoformat(row["time"]) for row in steps if row["tool"] == tool]
+        assert {later - time for time, later in pairwise(times)} == {timedelta(hours=1)}, "no calls are 0 calls"
     slowest = shown(grafana, uid, "Slowest tools", choice)
     assert {row["tool"]: row["p95_s"] for row in slowest.rows} == pytest.approx(
         {row["tool"]: row["p95_s"] for row in tools}
@@ -200,3 +264,70 @@ def test_the_dashboard_of_tools_adds_up(grafana: GrafanaUser, admin: Any, choice
     failed = shown(grafana, uid, "Latest failed calls", choice)
     assert len(failed.rows) == errors
     assert set(failed.values("error_type")) <= {"Timeout"}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_the_dashboard_of_models_adds_up(grafana: GrafanaUser, admin: Any, choice: dict[str, Value]) -> None:
+    uid = "agentsight-models"
+    models = shown(grafana, uid, "Models", choice).rows
+    calls, read = sum(row["calls"] for row in models), sum(row["input_tokens"] for row in models)
+    for title, expected in (("Model calls", calls), ("Input tokens", read)):
+        assert same(shown(grafana, uid, title, choice).values("figure")[0], expected), title
+    for title, expected in (
+        ("Calls over time", calls),
+        ("Tokens over time", read + sum(row["output_tokens"] for row in models)),
+    ):
+        assert sum(shown(grafana, uid, title, choice).values("figure")) == expected, title
+    for by, values in CALLED.items():
+        most_called = shown(grafana, uid, "Most calls", choice, by=by)
+        assert sum(most_called.values("calls")) == calls
+        over_time = shown(grafana, uid, "Calls over time", choice, by=by)
+        assert sum(over_time.values("figure")) == calls
+        assert set(over_time.values("value")) == set(most_called.values("value")) <= values
+        assert choice or set(most_called.values("value")) == values
+    if not choice:
+        assert calls > 30 and {row["model"] for row in models} == CALLED["model"]
+        dearest = shown(grafana, uid, "Conversations with the most tokens", choice)
+        assert sorted(dearest.values("model_calls")) == [1] * (len(dearest.rows) - 1) + [2]
+
+
+CALLED = {
+    "model": {"gpt-5-mini", "claude", seed.HOSTILE},
+    "provider": {"openai", "anthropic"},
+    "service": {"agent-a", "agent-b"},
+    "environment": {"production"},
+}
+
+
+def test_a_cost_that_is_not_known_is_no_0_and_the_panel_says_why(grafana: GrafanaUser, admin: Any) -> None:
+    uid = "agentsight-models"
+
+    def cost(choice: dict[str, Value]) -> tuple[float | None, str]:
+        (row,) = shown(grafana, uid, "Cost", choice).rows
+        return row["figure"], row["change"]
+
+    def lines() -> set[str]:
+        return {row["value"] for row in shown(grafana, uid, "Cost over time", {}).rows if row["figure"] is not None}
+
+    def price(model: str, currency: str) -> None:
+        admin.insert(
+            "model_prices", [[model, 1.0, 1.0, currency]], ["model", "input_price", "output_price", "currency"]
+        )
+
+    try:
+        assert cost({"source": ["nothing of this kind"]}) == (None, "no model calls in this time range")
+        assert cost({}) == (None, "a price is missing or in several currencies")
+        assert lines() == set()
+        price("gpt-5-mini", "USD")
+        assert cost({}) == (None, "a price is missing or in several currencies")
+        assert lines() == {"gpt-5-mini, USD"}
+        price("*", "EUR")
+        assert cost({}) == (None, "prices are in several currencies")
+        assert lines() == {"gpt-5-mini, USD", "claude, EUR", f"{seed.HOSTILE}, EUR"}
+        price("*", "USD")
+        figure, change = cost({})
+        assert figure is not None and figure > 0 and change.startswith(("▲", "▼"))
+        assert figure == pytest.approx(sum(shown(grafana, uid, "Models", {}).values("cost")))
+        assert figure == pytest.approx(sum(shown(grafana, uid, "Cost over time", {}).values("figure")))
+    finally:
+        admin.command("TRUNCATE TABLE model_prices")

@@ -4,15 +4,12 @@ The compiler refuses an option that a panel does not have, and a value that it d
 queries, which are the data source's, the layers of maps, and the trace view, for which Grafana publishes no types.
 """
 
-import fcntl
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.backends import missing
+from tests.dashboards.npm import installed
 from tests.dashboards.reading import DASHBOARDS
 
 TYPESCRIPT = "5.9.3"
@@ -38,33 +35,9 @@ type AsJson<T> = 0 extends 1 & T ? T
 """
 
 
-def installed(version: str) -> Path:
-    """A folder with the compiler and that version of the types; installed once, outside the checkout."""
-    npm = shutil.which("npm")
-    if npm is None:
-        missing("npm", "install Node.js")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agentsight-otel" / "grafana-schema"
-    cache.mkdir(parents=True, exist_ok=True)
-    folder = cache / f"{version}-{TYPESCRIPT}"
-    with (cache / "lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "complete").exists():
-            folder.mkdir(exist_ok=True)
-            (folder / "package.json").write_text('{"private": true}')
-            packages = [f"@grafana/schema@{version}", f"typescript@{TYPESCRIPT}"]
-            subprocess.run(
-                [npm, "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--save-exact", *packages],
-                cwd=folder,
-                check=True,
-                timeout=300,
-            )
-            (folder / "complete").touch()
-    return folder
-
-
 def compiled(version: str, program: str, tmp_path: Path) -> list[str]:
     """The compiler's complaints about a program that imports @grafana/schema."""
-    home = installed(version)
+    home = installed(f"schema-{version}-{TYPESCRIPT}", f"@grafana/schema@{version}", f"typescript@{TYPESCRIPT}")
     (tmp_path / "node_modules").symlink_to(home / "node_modules")
     (tmp_path / "dashboards.ts").write_text(program, encoding="utf-8")
     done = subprocess.run(

@@ -38,8 +38,17 @@ class Up:
         return self
 
     @property
-    def page(self) -> str:
+    def link(self) -> str:
+        """What it prints for people to click on."""
         return re.search(r"http://\S+", self.printed)[0]  # type: ignore[index]
+
+    @property
+    def page(self) -> str:
+        return self.link.partition("/?")[0]
+
+    def get(self, path: str) -> Any:
+        """What the page answers to whoever has the token."""
+        return get(f"{self.page}{path}", Authorization=f"Bearer {self.link.partition('token=')[2]}")
 
     @property
     def otlp(self) -> str:
@@ -56,8 +65,8 @@ def get(address: str, **headers: str) -> Any:
         return answer.read().decode()
 
 
-def messages(page: str) -> int:
-    lines = map(json.loads, get(f"{page}/api/overview?range=24h").splitlines())
+def messages(up: Up) -> int:
+    lines = map(json.loads, up.get("/api/overview?range=24h").splitlines())
     return int(next(line for line in lines if line.get("view") == "metric_total_messages")["rows"][0]["messages"])
 
 

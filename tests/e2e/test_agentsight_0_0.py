@@ -10,11 +10,20 @@ from typing import Any
 
 import pytest
 
-from agentsight_otel import AgentSightAPI, SettingError, clickhouse_client, metrics
-from agentsight_otel.clickhouse_client import ClickHouseConnectionError
-from agentsight_otel.exceptions import NotFoundException
+from agentsight_otel import AgentSightAPI, SettingError, agentsight_api, metrics
+from agentsight_otel.clickhouse import client as clickhouse_client
+from agentsight_otel.clickhouse.client import ClickHouseConnectionError
+from agentsight_otel.clickhouse.schema import SchemaNotApplied, apply
+from agentsight_otel.exceptions import (
+    AuthenticationError,
+    ConversationApiException,
+    ConversationNetworkException,
+    ConversationTrackingException,
+    NetworkError,
+    NotFoundException,
+    UnauthorizedException,
+)
 from agentsight_otel.local import EmbeddedClickHouse
-from agentsight_otel.schema import SchemaNotApplied, apply
 
 APPLICATION = Path(__file__).with_name("application_0_0.py")
 
@@ -105,14 +114,14 @@ def test_a_conversation_reads_as_a_whole_document(api: AgentSightAPI) -> None:
     }
     assert times["started_at"] < times["ended_at"] and times["started_at"].endswith("Z")
     assert sorted(message["timestamp"] for message in messages) == [message["timestamp"] for message in messages]
-    # The lookups share their millisecond with a message, and may stand on either side of it.
-    assert [message["content"] for message in messages if message["content"]] == [
-        "How do I reset my password?",
-        "Click the link.",
-        "Which link?",
-        "Let me ask a person.",
-        "Thanks",
-        "Bye",
+    assert [
+        message["content"] or message["action_name"] or next(key for key in ("button", "attachments") if message[key])
+        for message in messages
+    ] == [
+        *("How do I reset my password?", "database_lookup", "Click the link."),
+        *("Which link?", "database_lookup", "Let me ask a person."),
+        *("contact_human", "button", "attachments"),
+        *("Thanks", "database_lookup", "Bye"),
     ]
     (first, *_) = messages
     assert first["sender"] == "end_user" and first["metadata"] == {"message_id": "msg_001"}
@@ -123,7 +132,16 @@ def test_a_conversation_reads_as_a_whole_document(api: AgentSightAPI) -> None:
     (button,) = [message["button"] for message in messages if message["button"]]
     assert button == {"button_event": "confirm", "label": "Yes", "value": "yes", "metadata": {}}
     (attachments,) = [message["attachments"] for message in messages if message["attachments"]]
-    assert attachments == [{"name": "a.pdf", "type": "application/pdf", "size": 5}]
+    (attachment,) = attachments
+    assert attachment == {
+        "id": attachment["id"],
+        "filename": "a.pdf",
+        "mime_type": "application/pdf",
+        "size_bytes": 5,
+        "file_url": None,
+    }
+    listed = api.fetch_conversation_attachments("conv-1")
+    assert (listed["total_attachments"], listed["messages"][0]["attachments"]) == (1, [attachment])
     assert [(feedback["sentiment"], feedback["source"], feedback["comment"]) for feedback in feedbacks] == [
         ("positive", "customer", "Very helpful!")
     ]
@@ -162,6 +180,20 @@ def test_a_conversation_reads_as_a_whole_document(api: AgentSightAPI) -> None:
         ({"metadata": "customer.tier:gold,priority:1"}, ["conv-1"]),
         ({"metadata": "customer.tier:gold,priority:2"}, []),
         ({"metadata": "status:resolved"}, ["conv-2"]),
+        ({"env": "prod"}, ["conv-2", "conv-1"]),
+        ({"has_action": True}, ["conv-2", "conv-1"]),
+        ({"has_action": False}, ["conv-4", "left"]),
+        ({"include_tickets": True}, []),
+        ({"include_tickets": False}, ["conv-4", "conv-2", "conv-1", "left"]),
+        ({"metadata_key": "status"}, ["conv-2"]),
+        ({"metadata_value": "resolved"}, ["conv-2"]),
+        ({"metadata_value": "1"}, ["conv-1"]),
+        ({"search": "password"}, ["conv-1"]),
+        ({"search": "WHICH link"}, ["conv-1"]),
+        ({"search": "USER-456"}, ["conv-2", "conv-1"]),
+        ({"ordering": "conversation_id"}, ["conv-1", "conv-2", "conv-4", "left"]),
+        ({"ordering": "-customer_id,started_at"}, ["conv-1", "conv-2", "left", "conv-4"]),
+        ({"page": "1", "page_size": "2"}, ["conv-4", "conv-2"]),
         ({"started_at_after": datetime(2020, 1, 1)}, ["conv-4", "conv-2", "conv-1", "left"]),
         ({"started_at_after": "2099-01-01T00:00:00Z"}, []),
         ({"started_at_before": "2020-01-01T00:00:00"}, []),
@@ -170,7 +202,7 @@ def test_a_conversation_reads_as_a_whole_document(api: AgentSightAPI) -> None:
 def test_filters_find_what_they_say(api: AgentSightAPI, filters: dict[str, Any], expected: list[str]) -> None:
     found = api.fetch_conversations(**filters)
     assert [result["conversation_id"] for result in found["results"]] == expected
-    assert found["count"] == len(expected)
+    assert found["count"] == len(expected) or "page" in filters
 
 
 def test_pages_lead_to_one_another(api: AgentSightAPI) -> None:
@@ -204,6 +236,7 @@ def test_deleted_and_unknown_conversations_are_not_found(api: AgentSightAPI) -> 
         ({"started_at_after": "soon"}, "started_at_after: 'soon': expected a time in ISO 8601"),
         ({"customer_ip_address": "home"}, "customer_ip_address: 'home': expected an IP address"),
         ({"metadata": "priority"}, "metadata: 'priority': expected key:value"),
+        ({"ordering": "shoe size"}, "ordering: 'shoe size': expected one of started_at"),
         ({"page": 0}, "page: 0: expected a whole number from 1"),
         ({"page_size": "ten"}, "page_size: 'ten': expected a whole number from 1"),
     ],
@@ -226,11 +259,28 @@ def test_reading_says_what_is_missing(empty_url: str, monkeypatch: pytest.Monkey
             AgentSightAPI(clickhouse_url=empty_url).fetch_conversation(conversation_id)  # type: ignore[arg-type]
 
 
+def test_the_names_of_the_old_exceptions_catch_what_cannot_be_reached_or_refuses_the_login(url: str) -> None:
+    away = AgentSightAPI(clickhouse_url="http://127.0.0.1:1/agentsight")
+    for name in (ConversationNetworkException, ConversationTrackingException, NetworkError, ClickHouseConnectionError):
+        with pytest.raises(name, match="no ClickHouse answers"):
+            away.fetch_conversation("conv-1")
+    host = url.split("@")[-1].removeprefix("http://")
+    refused = AgentSightAPI(clickhouse_url=f"http://nobody:wrong@{host}")
+    for name in (UnauthorizedException, ConversationApiException, AuthenticationError, ClickHouseConnectionError):
+        with pytest.raises(name) as raised:
+            refused.fetch_conversations()
+        assert raised.value.status_code == 401  # type: ignore[attr-defined]
+
+
+def test_there_is_one_reader() -> None:
+    assert AgentSightAPI("key", endpoint="x") is agentsight_api
+
+
 def test_importing_imports_nothing_of_clickhouse() -> None:
     run(
         "import sys; import agentsight_otel as agentsight\n"
         "from agentsight_otel import conversation_tracker, ConversationTracker, conversation_manager\n"
-        "other_half = ('clickhouse_connect', 'agentsight_otel.reader', 'agentsight_otel.schema')\n"
+        "other_half = ('clickhouse_connect', 'agentsight_otel.compat.reader', 'agentsight_otel.clickhouse.schema')\n"
         "loaded = [name for name in sys.modules if name.startswith(other_half)]\n"
         "assert not loaded, loaded\n"
         "from agentsight_otel import agentsight_api, AgentSightAPI\n"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from agentsight_otel import clickhouse_client, clickhouse_url, schema
+from agentsight_otel.clickhouse import client as clickhouse_client
+from agentsight_otel.clickhouse import schema
+from agentsight_otel.clickhouse import url as clickhouse_url
+from agentsight_otel.clickhouse.schema.files import load
 from agentsight_otel.metrics import METRICS
-from agentsight_otel.schema.files import load
 
 TRANSCRIPTS = Path(__file__).with_name("transcripts.jsonl")
 
@@ -107,8 +110,8 @@ def test_replay_refuses_bad_lines_by_number_and_loads_the_rest(schema_url: str, 
     done = run("replay", str(file), "--clickhouse-url", schema_url, code=5)
     for _, said in bad:
         assert said in done.stderr
-    assert "7 line(s) refused" in done.stderr
-    assert "sent 1 conversations" in done.stdout
+    assert "7 lines refused" in done.stderr
+    assert "sent 1 conversation, 1 message, 0 tool calls\n" in done.stdout
     file.write_bytes(b"\xff\xfe\n" + good.encode())
     assert "line 1: not UTF-8" in run("replay", str(file), "--clickhouse-url", schema_url, code=5).stderr
 
@@ -157,8 +160,8 @@ def test_a_newer_schema_is_a_clear_error(schema_url: str) -> None:
 
 
 def test_schema_commands(empty_url: str) -> None:
-    assert f"{len(load().files)} step(s)" in run("schema", "plan", "--clickhouse-url", empty_url).stdout
-    assert f"applied {len(load().files)} step(s)" in run("schema", "apply", "--clickhouse-url", empty_url).stdout
+    assert f"{len(load().files)} steps" in run("schema", "plan", "--clickhouse-url", empty_url).stdout
+    assert f"applied {len(load().files)} steps" in run("schema", "apply", "--clickhouse-url", empty_url).stdout
     assert "up to date" in run("schema", "apply", "--clickhouse-url", empty_url).stdout
     assert "as the schema says" in run("schema", "verify", "--clickhouse-url", empty_url).stdout
     retained = run("schema", "apply", "--clickhouse-url", empty_url, "--raw-retention-days", "30").stdout
@@ -207,6 +210,10 @@ def test_the_embedded_clickhouse_in_the_foreground_is_found_by_the_other_command
         url = next(line.split("=", 1)[1].strip() for line in printed.splitlines() if line.startswith("export"))
         assert "sent" in run("replay", str(TRANSCRIPTS), AGENTSIGHT_DATA=str(tmp_path)).stdout
         schema.check(url)
+        reader = re.search(r"http://reader:\S+", printed)
+        assert reader is not None and "For whoever only reads" in printed
+        with clickhouse_client.connect(reader[0]) as client:
+            assert client.query("SELECT count() > 0 FROM conversations_v").result_rows == [(1,)]
         done = run("clickhouse", "--data", str(tmp_path), "--http-port", "0", "--tcp-port", "0", code=1)
         assert "in use by another embedded ClickHouse" in done.stderr
     finally:
@@ -222,7 +229,15 @@ def test_the_demo_prints_all_metrics(tmp_path: Path) -> None:
         "Peak hours",
     ):  # fmt: skip
         assert text in shown
-    again = metrics_of("--data", str(tmp_path), "--database", "agentsight_demo", "--last", "14d")["metrics"]
+    # What comes next is said as commands that there are, and without a database's name the demo's is found.
+    steps = [line.split()[1:] for line in shown.partition("Next:\n")[2].splitlines() if "agentsight-otel " in line]
+    assert [step[0] for step in steps] == ["up", "metrics", "clickhouse"]
+    assert all(step[step.index("--data") + 1] == str(tmp_path) for step in steps)
+    assert "Conversations" in run(*steps[1]).stdout
+    assert "--demo" in steps[0] and "--demo" in run("up", "--help").stdout
+    found = run("metrics", "--data", str(tmp_path), "--last", "14d", "--json")
+    assert "these are the demo's, of agentsight_demo" in found.stderr
+    again = json.loads(found.stdout)["metrics"]
     assert all(again.values())
     assert again["metric_human_escalation"][0]["escalated"] > 0
     assert again["metric_unique_interaction"][0]["visits"] > again["metric_unique_interaction"][0]["engaged"] > 0
@@ -231,6 +246,6 @@ def test_the_demo_prints_all_metrics(tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", ["click", "rich"])
 def test_a_missing_library_is_named_with_the_command_to_run(missing: str) -> None:
     code = f"import sys; sys.modules[{missing!r}] = None; from agentsight_otel.__main__ import main; main()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code, "metrics"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert f"needs {missing}; run: pip install 'agentsight-otel[local]'" in done.stderr
+    assert f"needs {missing}, which is not installed; run: pip install 'agentsight-otel[clickhouse]'" in done.stderr

@@ -1,5 +1,7 @@
 """SDK to ClickHouse directly: what was recorded is in the views, also when ClickHouse comes late or goes away."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 import agentsight_otel as agentsight
-from agentsight_otel import clickhouse_client, clickhouse_url, schema
-from agentsight_otel.exporters import ClickHouseSpanExporter
-from agentsight_otel.exporters.rows import COLUMNS
+from agentsight_otel._export.clickhouse import ClickHouseSpanExporter
+from agentsight_otel._export.rows import COLUMNS
+from agentsight_otel.clickhouse import client as clickhouse_client
+from agentsight_otel.clickhouse import schema
+from agentsight_otel.clickhouse import url as clickhouse_url
 from agentsight_otel.local import EmbeddedClickHouse
 
 
@@ -136,3 +140,29 @@ def test_nothing_is_lost_and_nothing_counts_twice_when_clickhouse_is_killed(tmp_
             ("while away", 2),
         ]
         agentsight.shutdown()
+
+
+def test_nothing_is_imported_in_the_background(schema_url: str) -> None:
+    """A process forked amid an import waits for that module for ever."""
+    program = f"""
+import sys
+import agentsight_otel as agentsight
+agentsight.init(clickhouse_url={schema_url!r}, set_global=False)
+before = set(sys.modules)
+with agentsight.conversation("c1"), agentsight.turn():
+    agentsight.user_message("hi")
+assert agentsight.flush()
+assert set(sys.modules) == before, set(sys.modules) - before
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
+def test_a_clickhouse_url_without_the_extra_is_said_with_the_remedy() -> None:
+    program = """
+import sys
+sys.modules["clickhouse_connect"] = None
+import agentsight_otel as agentsight
+agentsight.init(clickhouse_url="http://127.0.0.1:9/agentsight", set_global=False)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert "pip install 'agentsight-otel[clickhouse]'" in ended.stderr

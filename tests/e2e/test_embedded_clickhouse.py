@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agentsight_otel import clickhouse_client
+from agentsight_otel.clickhouse import client as clickhouse_client
 from agentsight_otel.local import ChdbMissing, EmbeddedClickHouse, FolderInUse, PortTaken, UnsupportedPlatform
 
 

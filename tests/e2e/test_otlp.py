@@ -9,9 +9,10 @@ import pytest
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 
 import agentsight_otel as agentsight
-from agentsight_otel import _guard, setup
-from agentsight_otel.delivery import DeliveryProcessor
-from agentsight_otel.exporters.otlp_export import OtlpGrpcSpanExporter, OtlpHttpSpanExporter
+from agentsight_otel._core import guard
+from agentsight_otel._export.delivery import DeliveryProcessor
+from agentsight_otel._export.otlp import OtlpGrpcSpanExporter, OtlpHttpSpanExporter
+from agentsight_otel._lifecycle import setup
 from benchmarks.faulty_receiver import FaultyReceiver, faulty_receiver
 
 EXPORTERS = {"grpc": OtlpGrpcSpanExporter, "http/protobuf": OtlpHttpSpanExporter}
@@ -77,7 +78,7 @@ def test_a_conversation_arrives_although_the_receiver_was_away_at_first(receiver
 def test_every_failure_that_passes_costs_nothing(
     protocol: str, receiver: FaultyReceiver, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_guard, "_said", {})
+    monkeypatch.setattr(guard, "_said", {})
     sender = Sender(protocol)
     for mode in PASSING:
         receiver.become(mode)
@@ -91,7 +92,7 @@ def test_every_failure_that_passes_costs_nothing(
     assert sender.delivery.dropped == 0
     warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert {record.name for record in warnings} == {"agentsight_otel"}  # none of the stock exporters'
-    assert sum("100 span(s) not delivered yet, 0 dropped" in record.getMessage() for record in warnings) == 1
+    assert sum("100 span(s) not delivered yet, 0 lost" in record.getMessage() for record in warnings) == 1
     sender.delivery.shutdown()
 
 
@@ -150,6 +151,10 @@ def test_shutdown_does_not_wait_for_a_receiver_that_hangs(protocol: str, receive
         ("OTEL_TRACES_EXPORTER", "zipkin"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
+        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "nan"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such/file.pem"),
     ],
 )
 def test_what_the_standard_variables_cannot_mean_is_a_clear_error(
@@ -160,14 +165,26 @@ def test_what_the_standard_variables_cannot_mean_is_a_clear_error(
         agentsight.init(set_global=False)
 
 
-@pytest.mark.parametrize(("said", "timeout_s"), [("", 10.0), ("7", 7.0), ("10000", 60.0)])
-def test_the_standard_timeout_is_that_of_one_attempt(
-    said: str, timeout_s: float, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("said", "own", "argument", "timeout_s"),
+    [
+        ("", "", None, 10.0),
+        ("7", "", None, 7.0),
+        ("10000", "", None, 60.0),
+        ("7", "90", None, 90.0),
+        ("7", "90", 3, 3.0),
+        ("7", "", 3, 3.0),
+    ],
+)
+def test_the_timeout_of_one_attempt_is_the_arguments_then_our_variables_then_the_standards(
+    said: str, own: str, argument: float | None, timeout_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", said)
-    agentsight.init(set_global=False)
-    assert setup._delivery is not None
-    exporter = setup._delivery._exporter
+    if own:
+        monkeypatch.setenv("AGENTSIGHT_EXPORT_TIMEOUT_S", own)
+    agentsight.init(set_global=False, **({} if argument is None else {"export_timeout_s": argument}))
+    assert setup.state.started is not None
+    exporter = setup.state.started.delivery._exporter
     assert isinstance(exporter, OtlpHttpSpanExporter)
     assert exporter._timeout_s == timeout_s
     agentsight.shutdown()

@@ -25,6 +25,10 @@ def work(count):
 
 def start():
     agentsight.init(set_global=False, schedule_delay_s=60)
+
+def sleep():
+    while True:  # Python overlooks a signal that comes just before a long sleep begins
+        time.sleep(0.1)
 """
 
 
@@ -74,71 +78,6 @@ def test_a_span_that_ends_at_exit_after_the_threads_are_gone(receiver: FaultyRec
     received_once(receiver, 3)
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_multiprocessing(receiver: FaultyReceiver, tmp_path: Path, method: str) -> None:
-    run(
-        tmp_path,
-        f"""
-def child(count):
-    if not agentsight.is_enabled():
-        start()
-    work(count)
-
-if __name__ == "__main__":
-    context = multiprocessing.get_context({method!r})
-    start()
-    work(5)
-    agentsight.flush()  # the connection is in use when the children come about
-    work(5)
-    children = [context.Process(target=child, args=(10,)) for _ in range(3)]
-    for one in children:
-        one.start()
-    work(5)
-    for one in children:
-        one.join()
-    assert [one.exitcode for one in children] == [0, 0, 0]
-    with context.Pool(2) as pool:
-        pool.map(child, [10] * 4)
-        pool.close()
-        pool.join()
-""",
-    )
-    received_once(receiver, 15 + 30 + 40)
-
-
-def test_fork_under_load_from_threads(receiver: FaultyReceiver, tmp_path: Path) -> None:
-    out = run(
-        tmp_path,
-        """
-agentsight.init(set_global=False, schedule_delay_s=0.001, max_batch_spans=50)
-going, counts = True, [0] * 4
-
-def load(number):
-    while going:
-        work(1)
-        counts[number] += 1
-        time.sleep(0.0005)
-
-threads = [threading.Thread(target=load, args=(number,)) for number in range(4)]
-for thread in threads:
-    thread.start()
-for _ in range(15):
-    child = os.fork()
-    if child == 0:
-        signal.alarm(60)  # a deadlock ends the child, and fails the test
-        work(20)
-        os._exit(0 if agentsight.flush() and agentsight.shutdown() else 1)
-    assert os.waitpid(child, 0)[1] == 0
-going = False
-for thread in threads:
-    thread.join()
-assert agentsight.flush()
-print(sum(counts))
-""",
-    )
-    received_once(receiver, int(out) + 15 * 20)
-
-
 @pytest.mark.parametrize("mode", ["ok", "failing", "throttling"])
 def test_nothing_is_imported_in_the_background(receiver: FaultyReceiver, tmp_path: Path, mode: str) -> None:
     """A process forked amid an import waits for that module for ever."""
@@ -162,7 +101,7 @@ def test_a_child_that_leaves_by_sys_exit(receiver: FaultyReceiver, tmp_path: Pat
 
 
 def test_sigterm_ends_the_process_after_its_spans_are_sent(receiver: FaultyReceiver, tmp_path: Path) -> None:
-    with program(tmp_path, "start()\nwork(10)\nprint('ready', flush=True)\ntime.sleep(600)\n") as process:
+    with program(tmp_path, "start()\nwork(10)\nprint('ready', flush=True)\nsleep()\n") as process:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
         process.terminate()
         assert process.wait(60) == -signal.SIGTERM
@@ -175,7 +114,7 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
 start()
 work(10)
 print('ready', flush=True)
-time.sleep(600)
+sleep()
 """
     with program(tmp_path, text) as process:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
@@ -213,7 +152,7 @@ def test_sigterm_ends_a_child_of_multiprocessing_after_its_spans_are_sent(
 def child(ready):
     work(10)
     ready.set()
-    time.sleep(600)
+    sleep()
 
 if __name__ == "__main__":
     context = multiprocessing.get_context("fork")

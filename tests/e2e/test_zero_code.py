@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import agentsight_otel as agentsight
-from agentsight_otel import setup
-from agentsight_otel.config import SettingError
+from agentsight_otel._core.config import SettingError
+from agentsight_otel._lifecycle import setup
 from agentsight_otel.integrations import auto
 from tests.otlp_receiver import Receiver, otlp_receiver
 
@@ -122,4 +122,4 @@ def test_a_wrong_setting_is_said_at_the_start(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("AGENTSIGHT_SAMPLE_RATIO", "2")
     with pytest.raises(SettingError, match="AGENTSIGHT_SAMPLE_RATIO"):
         auto.Configurator().configure()
-    assert setup._pipeline is None
+    assert setup.state.started is None

@@ -50,7 +50,11 @@ def environment(receiver: Receiver, model: FakeOpenAI) -> dict[str, str]:
 
 def needs(*modules: str) -> None:
     for module in modules:
-        if find_spec(module) is None:
+        try:
+            found = find_spec(module)
+        except ModuleNotFoundError:  # not even the package that it is in
+            found = None
+        if found is None:
             missing(module, REMEDY)
 
 
@@ -80,7 +84,7 @@ def messages(span: Received) -> list[tuple[str, str]]:
 
 
 def tool_calls(spans: list[Received]) -> list[Received]:
-    from agentsight_otel.tool_calls import tool_of
+    from agentsight_otel._tracing.duplicates import tool_of
 
     return [span for span in spans if tool_of(span.attributes) is not None]
 
@@ -276,10 +280,10 @@ def test_init_loads_one_instrumentation_for_each_library_once(environment: dict[
     script = """
 import openai
 import agentsight_otel as agentsight
-from agentsight_otel.integrations import genai
+from agentsight_otel._lifecycle import instrumentors
 
 agentsight.init(instrument=True)
-print(*genai.instrument())  # once more: nothing new
+print(*instrumentors.instrument())  # once more: nothing new
 with agentsight.conversation("c1"), agentsight.turn():
     openai.OpenAI().chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": "hi"}])
 agentsight.shutdown()

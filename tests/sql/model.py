@@ -1,5 +1,6 @@
 """The contract's definitions in plain Python, written without a look at the SQL: what every view must answer."""
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -7,9 +8,12 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.sql.stored_values import STORED, stored_country, stored_label, stored_language
+
 DAY_MS = 86_400_000
 FILTERS = ("service", "environment", "device", "source", "language", "country")
 SEEDED_ESCALATION_TOOLS = ("fallback_to_human", "open_ticket", "ticket", "contact_human")
+SEEDED_NO_CUSTOMERS = ("null", "undefined", "none", "guest", "anonymous", "n/a", "0")
 
 
 @dataclass(frozen=True)
@@ -89,13 +93,13 @@ class Conversation:
     def __init__(self, spans: list[Span]) -> None:
         self.spans = spans
         self.messages = sorted(
-            (event.at_ns // 1_000_000, event.attributes.get("agentsight.message.sender") == "agent")
+            (event.at_ns // 1_000_000, event.attributes.get("agentsight.message.sender") == "agent", span.service)
             for span in spans
             for event in span.events
             if event.name == "agentsight.message"
             and event.attributes.get("agentsight.message.sender") in ("end_user", "agent")
         )
-        starts = [at for at, by_agent in self.messages if not by_agent]
+        starts = [at for at, by_agent, _ in self.messages if not by_agent]
         opened = []
         for span in spans:
             if span.kind == "conversation" and span.name == "conversation_started":
@@ -112,16 +116,15 @@ class Conversation:
             span.start_ms for span in spans if span.attributes.get("agentsight.conversation.ended") == "true"
         ]
         activity = [span.end_ms for span in spans if span.kind not in ("conversation", "feedback")]
-        activity += [at for at, _ in self.messages]
+        activity += [at for at, _, _ in self.messages]
         self.ended_ms = max(explicit_ends + activity, default=None)
         self.has_duration = self.started_ms is not None and (bool(explicit_ends) or len(self.messages) >= 2)
         self.service = min((span.start_ms, span.service.encode()) for span in spans)[1].decode()
-        self.device = self._first(lambda s: s.first("agentsight.conversation.device").lower())
-        self.source = self._first(lambda s: s.first("agentsight.conversation.source").lower())
-        self.language = self._first(
-            lambda s: s.first("agentsight.conversation.language").replace("_", "-").split("-")[0].lower()
-        )
-        self.country = self._first(lambda s: s.first("geo.country.iso_code", "geo.country_iso_code").upper())
+        self.robot = any(span.attributes.get("agentsight.conversation.robot") == "true" for span in spans)
+        self.device = self._first(lambda s: stored_label(s.first("agentsight.conversation.device")))
+        self.source = self._first(lambda s: stored_label(s.first("agentsight.conversation.source")))
+        self.language = self._first(lambda s: stored_language(s.first("agentsight.conversation.language")))
+        self.country = self._first(lambda s: stored_country(s.first("geo.country.iso_code", "geo.country_iso_code")))
         self.environment = self._first(_environment)
         customers = [
             (
@@ -135,7 +138,8 @@ class Conversation:
             )
             for span in spans
         ]
-        self.customer = max((found for found in customers if found[1]), default=(0, b""))[1].decode()
+        given = [found for found in customers if found[1].decode().strip(" ").lower() not in ("", *SEEDED_NO_CUSTOMERS)]
+        self.customer = max(given, default=(0, b""))[1].decode()
 
     def _first(self, value_of: Callable[[Span], str]) -> str:
         values = [(span.start_ms, value_of(span).encode()) for span in self.spans if value_of(span)]
@@ -144,14 +148,36 @@ class Conversation:
     def runs(self) -> Iterable[tuple[int, int | None]]:
         """(first end-user message, the agent message that answers it or None), in ms."""
         began: int | None = None
-        for at, by_agent in self.messages:
-            if not by_agent and began is None:
-                began = at
-            elif by_agent and began is not None:
-                yield began, at
+        last_of_run = 0
+        for at, by_agent in self._taken_to_have_come():
+            if by_agent:
+                if began is not None:
+                    yield began, at
+                    began = None
+                continue
+            if began is not None and at - last_of_run > DAY_MS:
+                yield began, None
                 began = None
+            began = at if began is None else began
+            last_of_run = at
         if began is not None:
             yield began, None
+
+    def _taken_to_have_come(self) -> list[tuple[int, bool]]:
+        """(when, whether by the agent): an answer that a question follows at once, on another clock, came with it."""
+        services = {service for _, _, service in self.messages}
+        questions_to = {
+            service: [at for at, by_agent, of in self.messages if not by_agent and of != service]
+            for service in services
+        }
+        taken = []
+        for at, by_agent, service in self.messages:
+            if by_agent:
+                next_question = bisect_right(questions_to[service], at)
+                if next_question < len(questions_to[service]) and questions_to[service][next_question] - at <= 1_000:
+                    at = questions_to[service][next_question]
+            taken.append((at, by_agent))
+        return sorted(taken)
 
 
 def _environment(span: Span) -> str:
@@ -177,11 +203,13 @@ def answers(
     for span in spans:
         if span.counts:
             by_id[span.conversation_id][span.trace_id, span.span_id] = span
-    everyone = [Conversation(list(found.values())) for found in by_id.values()]
+    everyone = [one for one in (Conversation(list(found.values())) for found in by_id.values()) if not one.robot]
     chosen = [
         one
         for one in everyone
-        if all(not ask.filters.get(name) or getattr(one, name) in ask.filters[name] for name in FILTERS)
+        if all(
+            not ask.filters.get(name) or getattr(one, name) in map(STORED[name], ask.filters[name]) for name in FILTERS
+        )
     ]
 
     def inside(at: int | None) -> bool:
@@ -205,7 +233,7 @@ def answers(
     hour_conversations: Counter[tuple[int, int]] = Counter()
     day_messages: Counter[date] = Counter()
     day_conversations: Counter[date] = Counter()
-    for at, _ in messages:
+    for at, _, _ in messages:
         local = _local(at, zone)
         hour_messages[local.isoweekday(), local.hour] += 1
         day_messages[local.date()] += 1
@@ -249,7 +277,7 @@ def answers(
             and span.attributes.get("agentsight.feedback.sentiment") in ("positive", "neutral", "negative")
             and inside(span.start_ms)
         ]
-        if given:
+        if given and one.first_seen_ms is not None:
             sentiments[max(given)[3]] += 1
     rated = sentiments["positive"] + sentiments["negative"]
 
@@ -263,7 +291,11 @@ def answers(
 
     return {
         "metric_total_messages": [
-            (len(messages), sum(not agent for _, agent in messages), sum(agent for _, agent in messages))
+            (
+                len(messages),
+                sum(not by_agent for _, by_agent, _ in messages),
+                sum(by_agent for _, by_agent, _ in messages),
+            )
         ],
         "metric_total_conversations": [(len(of_window),)],
         "metric_agent_response_time": [

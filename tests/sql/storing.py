@@ -7,13 +7,24 @@ from typing import Any
 
 import pytest
 
-from agentsight_otel.catalogue import BY_VIEW
-from agentsight_otel.exporters.rows import COLUMNS
+from agentsight_otel._export.rows import COLUMNS
+from agentsight_otel.clickhouse.catalogue import BY_VIEW
 from agentsight_otel.local.page.overview import Part, overview
 from agentsight_otel.metrics import METRICS, Rows, Window, query, query_parameters, view_call
 from tests.sql.model import FILTERS, Ask, Span
 
-DERIVED_TABLES = ("otel_traces", "conversation_days", "tool_calls", "feedback", "ingest_minutes", "deployments")
+TABLES = (
+    "otel_traces",
+    "conversations",
+    "conversation_days",
+    "tool_calls",
+    "feedback",
+    "excluded_conversations",
+    "touched",
+    "resolved",
+    "ingest_minutes",
+    "deployments",
+)
 
 
 def insert(client: Any, spans: Iterable[Span]) -> None:
@@ -49,8 +60,24 @@ def insert(client: Any, spans: Iterable[Span]) -> None:
 
 
 def empty(client: Any) -> None:
-    for table in DERIVED_TABLES:
+    """Leaves nothing in the tables, and resolved as it is, until ``resolve``."""
+    client.command("SYSTEM STOP VIEW resolved_mv")
+    for table in TABLES:
         client.command(f"TRUNCATE TABLE {table}")
+
+
+def resolve(client: Any) -> None:
+    """Brings resolved up to date, and has what was inserted until now be taken from it alone.
+
+    It takes up what was touched more than a minute ago, and since it was last up to date.
+    """
+    client.command("INSERT INTO touched SELECT touched_at - 120, conversation_key, trace_key FROM touched")
+    client.command("DELETE FROM resolved WHERE day = 2147483647")
+    client.command("SYSTEM START VIEW resolved_mv")
+    client.command("SYSTEM REFRESH VIEW resolved_mv")
+    client.command("SYSTEM WAIT VIEW resolved_mv")
+    client.command("SYSTEM STOP VIEW resolved_mv")
+    client.command("TRUNCATE TABLE touched")
 
 
 def text(ms: int) -> str:
@@ -89,6 +116,31 @@ def assert_views_agree(client: Any, expected: dict[str, list[tuple[Any, ...]]], 
                 else:
                     assert found_value == wanted_value, (view, ask, found_row, wanted_row)
     return len(METRICS)
+
+
+BEHIND = {
+    "started": ("metric_total_conversations", 0),
+    "identified": ("metric_individual_users", 1),
+    "timed": ("metric_conversation_duration", 3),
+    "escalated": ("metric_human_escalation", 0),
+    "visits": ("metric_unique_interaction", 0),
+    "engaged": ("metric_unique_interaction", 1),
+    "positive": ("metric_conversation_feedback", 0),
+    "neutral": ("metric_conversation_feedback", 1),
+    "negative": ("metric_conversation_feedback", 2),
+}
+"""What conversations_behind shows, with the metric that counts these conversations, and the place of its column."""
+
+
+def assert_list_agrees(client: Any, expected: dict[str, list[tuple[Any, ...]]], ask: Ask, show: str) -> None:
+    """Compares the number of conversations behind a figure with the figure of the model."""
+    sql, parameters = call("conversations_behind", ask)
+    counted = sql.replace("SELECT *", "SELECT count()").replace(
+        "(from", f"(show='{show}', tool='', by='', model='', from"
+    )
+    view, column = BEHIND[show]
+    ((found,),) = client.query(counted, parameters=parameters).result_rows
+    assert found == expected[view][0][column], (show, ask)
 
 
 def assert_overview_agrees(client: Any, window: Window) -> dict[str, Any]:

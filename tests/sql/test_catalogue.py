@@ -3,7 +3,7 @@
 from datetime import datetime, timezone
 from typing import Any
 
-from agentsight_otel.catalogue import CATALOGUE, Unit
+from agentsight_otel.clickhouse.catalogue import CATALOGUE, Unit
 from agentsight_otel.metrics import Window, query
 
 WINDOW = Window(datetime(2026, 11, 2, tzinfo=timezone.utc), datetime(2026, 11, 3, tzinfo=timezone.utc))

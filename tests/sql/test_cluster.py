@@ -1,91 +1,31 @@
 """Two shards and a query node, set up as docs/cluster.md says: the views answer what they answer on one server."""
 
-import itertools
 import random
-import re
-import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
-from agentsight_otel import bundled, clickhouse_client, schema
-from agentsight_otel.local import EmbeddedClickHouse
+from agentsight_otel.clickhouse import bundled, schema
+from agentsight_otel.clickhouse import client as clickhouse_client
+from agentsight_otel.clickhouse.erasure import Eraser
+from agentsight_otel.clickhouse.schema.files import Kind, load
 from agentsight_otel.metrics import Window
-from agentsight_otel.schema.files import Kind, load
 from tests.collector.building import CONFIGS, collector_binary
 from tests.collector.conftest import clickhouse_environment
 from tests.collector.conversations import conversation as collector_conversation
 from tests.collector.otlp import Connection, encode
 from tests.collector.running import Collector
+from tests.sql.clusters import Cluster
+from tests.sql.generated import generated
 from tests.sql.model import DAY_MS, Ask, Event, Span, answers
-from tests.sql.storing import ask_view, assert_overview_agrees, assert_views_agree, insert
-from tests.sql.test_metrics_against_model import conversation
+from tests.sql.storing import BEHIND, ask_view, assert_list_agrees, assert_overview_agrees, assert_views_agree, insert
 
-PAGE = Path(__file__).parents[2] / "docs" / "cluster.md"
 DISTRIBUTED = bundled.folder("clickhouse_schema") / "cluster"
 CONVERSATIONS = 20
-
-
-@dataclass
-class Cluster:
-    database: str
-    shards: list[EmbeddedClickHouse]
-    query_node: EmbeddedClickHouse
-
-    def on_each_shard(self, sql: str) -> list[list[tuple[Any, ...]]]:
-        found = []
-        for shard in self.shards:
-            with clickhouse_client.connect(shard.url(self.database)) as client:
-                found.append([tuple(row) for row in client.query(sql).result_rows])
-        return found
-
-
-def xml_of_the_page(shards: list[EmbeddedClickHouse]) -> tuple[str, str]:
-    """The page's config.d and users.d files, the shards' addresses and logins put in."""
-    remote_servers, profiles = re.findall(r"^```xml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    for number, shard in enumerate(shards, 1):
-        named = f"<host>shard-{number}</host><port>9000</port><user>cluster</user><password>secret-{number}</password>"
-        assert named in remote_servers
-        remote_servers = remote_servers.replace(
-            named,
-            f"<host>{shard.host}</host><port>{shard.tcp_port}</port><user>{shard.user}</user>"
-            f"<password>{shard.password}</password>",
-        )
-    return remote_servers, profiles
-
-
-@pytest.fixture(scope="module")
-def cluster(clickhouse_server: EmbeddedClickHouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    database = f"cluster_{secrets.token_hex(6)}"
-    second = EmbeddedClickHouse(tmp_path_factory.mktemp("shard"))
-    query_node = EmbeddedClickHouse(tmp_path_factory.mktemp("query_node"))
-    shards = [clickhouse_server, second]
-    try:
-        second.start()
-        for shard in shards:
-            schema.apply(shard.url(database))
-        for folder, text in zip(("config.d", "users.d"), xml_of_the_page(shards), strict=True):
-            (query_node.home / folder).mkdir()
-            (query_node.home / folder / "cluster.xml").write_text(text)
-        query_node.start()
-        with clickhouse_client.connect(query_node.url("default")) as client:
-            client.command(f"CREATE DATABASE {database}")
-            views = [file.sql for file in load().files if file.kind is Kind.VIEW]
-            for sql in [path.read_text() for path in sorted(DISTRIBUTED.glob("*.sql"))] + views:
-                client.command(sql.replace("{database}", database).rstrip().rstrip(";"))
-        yield Cluster(database, shards, query_node)
-    finally:
-        query_node.stop(grace_s=0)
-        second.stop(grace_s=0)
-        with clickhouse_client.connect(clickhouse_server.url("default")) as client:
-            client.command(f"DROP DATABASE IF EXISTS {database}")
 
 
 @pytest.fixture
@@ -94,33 +34,10 @@ def client(cluster: Cluster) -> Iterator[Any]:
         yield connected
 
 
-def test_every_table_has_its_distributed_one_and_the_page_names_the_files_of_the_views() -> None:
-    distributed = {path.stem[4:] for path in DISTRIBUTED.glob("*.sql")}
-    assert distributed == {file.object_name for file in load().files if file.kind is Kind.TABLE} | {"schema_history"}
-    assert [file.name for file in load().files if (file.kind is Kind.VIEW) != file.name.startswith("1")] == []
-
-
-def generated(count: int) -> list[Span]:
-    """Conversations of all dialects; every third span is of another trace of its conversation."""
-    spans: list[Span] = []
-    numbers = itertools.count(1)
-
-    @settings(
-        max_examples=count,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(data=st.data())
-    def collect(data: st.DataObject) -> None:
-        for index, span in enumerate(data.draw(conversation(next(numbers)))):
-            elsewhere = span.counts and index % 3 == 2
-            spans.append(replace(span, trace_id="f" + span.trace_id[1:]) if elsewhere else span)
-
-    collect()
-    return spans
+def test_every_table_has_its_distributed_one() -> None:
+    distributed = {path.stem for path in DISTRIBUTED.glob("*.sql")}
+    stored = {file.name for file in load().files if file.kind is Kind.TABLE and "ENGINE = Null" not in file.sql}
+    assert distributed == stored | {"schema_history"}
 
 
 def test_every_view_answers_as_on_one_server(cluster: Cluster, client: Any) -> None:
@@ -145,7 +62,10 @@ def test_every_view_answers_as_on_one_server(cluster: Cluster, client: Any) -> N
         Ask(times[0] - 1, times[-1] + 400 * DAY_MS, "Europe/Athens"),
         Ask(times[len(times) // 4], times[-1], "America/New_York", {"device": ["mobile", "unknown"]}),
     ):
-        assert_views_agree(client, answers(spans, ask), ask)
+        expected = answers(spans, ask)
+        assert_views_agree(client, expected, ask)
+        for show in BEHIND:
+            assert_list_agrees(client, expected, ask, show)
         start, end = (datetime.fromtimestamp(ms / 1000, timezone.utc) for ms in (ask.start_ms, ask.end_ms))
         assert_overview_agrees(client, Window(start, end, ask.timezone, ask.filters))
 
@@ -204,3 +124,18 @@ def test_a_batch_that_met_a_dead_shard_counts_once_when_it_is_sent_again(cluster
         cluster.shards[1].start()
     insert(client, batch)
     assert_views_agree(client, answers(batch, window), window)
+
+
+def test_what_is_erased_on_each_shard_is_gone_from_the_query_node(cluster: Cluster, client: Any) -> None:
+    with pytest.raises(ValueError, match="expected the address of a shard"):
+        Eraser(cluster.query_node.url(cluster.database))
+    count = "SELECT count() FROM conversations_v"
+    before = client.query(count).result_rows[0][0]
+    gone = tuple(row[0] for row in client.query("SELECT conversation_id FROM conversations_v LIMIT 4").result_rows)
+    assert gone
+    for shard in cluster.shards:
+        with Eraser(shard.url(cluster.database)) as eraser:
+            assert eraser.erase(eraser.plan(gone)).left == {}
+    assert client.query(count).result_rows[0][0] == before - len(gone)
+    left = "SELECT count() FROM otel_traces WHERE ConversationId IN {gone:Array(String)}"
+    assert client.query(left, parameters={"gone": list(gone)}).result_rows == [(0,)]

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from agentsight_otel.catalogue import CATALOGUE, FILTER_LABELS
+from agentsight_otel.clickhouse.catalogue import CATALOGUE, FILTER_LABELS
 from tests.sql.model import Event, Span
-from tests.sql.storing import empty, insert
+from tests.sql.storing import empty, insert, resolve
 
 NOW_MS = int(time.time() * 1000)
 WINDOW = (
@@ -89,7 +89,10 @@ def test_conversations_in_window_has_the_columns_of_conversations_v(client: Any)
         return [tuple(row[:2]) for row in client.query(f"DESCRIBE TABLE (SELECT * FROM {table})").result_rows]
 
     plain = columns("conversations_v")
-    assert columns(f"conversations_in_window({WINDOW.format([])})")[: len(plain)] == plain
+    plain = plain[: [name for name, _ in plain].index("conversation_key") + 1]
+    started = columns(f"conversations_in_window({WINDOW.format([])})")
+    assert started[: len(plain)] == plain
+    assert columns(f"conversations_behind({WINDOW.format([])}, show='', tool='', by='', model='')") == started
 
 
 def test_views_give_plain_types(client: Any) -> None:
@@ -98,7 +101,13 @@ def test_views_give_plain_types(client: Any) -> None:
     for view in (
         *("conversations_v", "messages_v", "tool_calls_v", "feedback_v", "deployments_v", "pipeline_storage"),
         *(f"{view}({window})" for view in ("conversations_in_window", "filter_values", "failed_tool_calls")),
-        *(f"pipeline_duplicates({window})", f"tool_usage_over_time({window}, step_s=60)"),
+        f"conversations_behind({window}, show='', tool='', by='', model='')",
+        f"model_usage_by({window}, by='model', step_s=60)",
+        f"pipeline_duplicates({window})",
+        *(
+            f"{view}_over_time({window}, step_s=60)"
+            for view in ("tool_usage", "conversations", "response_time", "feedback")
+        ),
         *(f"{metric.view}({window})" for metric in CATALOGUE),
     ):
         for row in client.query(f"DESCRIBE TABLE (SELECT * FROM {view})").result_rows:
@@ -122,6 +131,71 @@ def test_tools_over_time_add_up_to_the_metric(filled: Any) -> None:
     ((tool, calls, errors),) = filled.query(f"SELECT tool, calls, errors FROM metric_tool_usage({window})").result_rows
     assert [row[1:] for row in steps] == [(tool, calls, errors)] == [("Open_Ticket ", 1, 1)]
     assert steps[0][0].timestamp() % 60 == 0
+
+
+def test_figures_over_time_add_up_to_the_metrics(client: Any) -> None:
+    spans = []
+    for n in range(40):  # every 50 minutes, with an answer after n seconds, to some at once, to some the next day
+        at_ms = NOW_MS - 86_000_000 + n * 2_000_000
+        later = 23 * 3_600_000 if n % 8 == 7 else n * 1_000
+        said = [
+            Event(
+                at_ns=(at_ms + after_ms) * 1_000_000,
+                name="agentsight.message",
+                attributes={"agentsight.message.sender": sender, "agentsight.message.content": "?"},
+            )
+            for sender, after_ms in (("end_user", -10_000), ("end_user", 0), ("agent", later))
+        ]
+        who = {"user.id": f"customer {n % 9}"}
+        spans.append(span(f"c{n}", f"{n}a", at_ms, events=tuple(said), attributes=who))
+        if n % 4 == 0:
+            tool = {"agentsight.span.kind": "tool", "gen_ai.tool.name": "open_ticket"}
+            spans.append(span(f"c{n}", f"{n}b", at_ms, attributes=tool))
+        for sentiment in ("negative", "positive")[: n % 3]:
+            given = {"agentsight.span.kind": "feedback", "agentsight.feedback.sentiment": sentiment}
+            spans.append(span(f"c{n}", f"{n}c{sentiment}", at_ms + len(sentiment), attributes=given))
+    insert(client, [*spans, *spans[:5]])
+    try:
+        window = WINDOW.format([])
+
+        def over_time(view: str, step_s: int, columns: str) -> list[Any]:
+            asked = f"SELECT {columns} FROM {view}({window}, step_s={step_s})"
+            return [tuple(row) for row in client.query(asked).result_rows]
+
+        def metric(view: str, columns: str) -> tuple[Any, ...]:
+            (row,) = client.query(f"SELECT {columns} FROM {view}({window})").result_rows
+            return tuple(row)
+
+        for step_s in (60, 3_600):
+            steps = over_time("response_time_over_time", step_s, "time, responses, average_s, p95_s")
+            responses, average_s = metric("metric_agent_response_time", "responses, average_s")
+            assert sum(row[1] for row in steps) == responses > 30
+            assert sum(row[1] * row[2] for row in steps) / responses == pytest.approx(average_s)
+            assert all(row[0].timestamp() % step_s == 0 and row[3] >= row[2] for row in steps)
+            steps = over_time("conversations_over_time", step_s, "conversations, escalated, users")
+            assert [sum(column) for column in zip(*steps, strict=True)][:2] == list(
+                metric("metric_human_escalation", "conversations, escalated")
+            )
+            steps = over_time("feedback_over_time", step_s, "positive, neutral, negative")
+            assert tuple(sum(column) for column in zip(*steps, strict=True)) == metric(
+                "metric_conversation_feedback", "positive, neutral, negative"
+            )
+        # One step over everything is the metric itself.
+        everything = 2_000_000_000
+        assert over_time("response_time_over_time", everything, "average_s, p50_s, p95_s, responses") == [
+            metric("metric_agent_response_time", "average_s, p50_s, p95_s, responses")
+        ]
+        assert over_time("conversations_over_time", everything, "users, escalation_rate") == [
+            (*metric("metric_individual_users", "users"), *metric("metric_human_escalation", "rate"))
+        ]
+        assert over_time("conversations_over_time", everything, "duration_s") == [
+            metric("metric_conversation_duration", "average_s")
+        ]
+        assert over_time("feedback_over_time", everything, "positive_rate") == [
+            metric("metric_conversation_feedback", "positive_rate")
+        ]
+    finally:
+        empty(client)
 
 
 def test_failed_tool_calls_are_those_of_the_conversations_that_match(filled: Any) -> None:
@@ -162,3 +236,48 @@ def test_storage_lists_this_databases_tables(filled: Any) -> None:
     assert {"otel_traces", "conversation_days", "ingest_minutes"} <= set(rows)
     assert rows["otel_traces"][1] == 6
     assert rows["otel_traces"][2] > 0
+
+
+def test_what_waits_to_be_resolved_is_counted(filled: Any) -> None:
+    asked = "SELECT live_conversations FROM pipeline_resolved"
+    assert filled.query(asked).result_rows == [(2,)]
+    resolve(filled)
+    assert filled.query(asked).result_rows == [(0,)]
+
+
+def test_services_whose_clocks_are_behind_are_named(filled: Any) -> None:
+    filled.command(
+        "INSERT INTO otel_traces (Timestamp, TraceId, SpanId, ParentSpanId, ServiceName) VALUES"
+        f" (fromUnixTimestamp64Milli({NOW_MS}, 'UTC'), 't', 'p', '', 'gateway'),"
+        f" (fromUnixTimestamp64Milli({NOW_MS - 2_000}, 'UTC'), 't', 'c', 'p', 'worker'),"
+        f" (fromUnixTimestamp64Milli({NOW_MS + 5}, 'UTC'), 't', 'd', 'p', 'worker'),"
+        f" (fromUnixTimestamp64Milli({NOW_MS - 1}, 'UTC'), 't', 'e', 'p', 'gateway')"
+    )
+    rows = filled.query(f"SELECT * FROM pipeline_clocks({WINDOW.format([])})").result_rows
+    assert rows == [("worker", "gateway", 2, 1, 2_000.0)]
+
+
+def test_what_the_metrics_leave_out_is_counted_by_reason(client: Any) -> None:
+    def left(conversation: str, span_id: str, attributes: dict[str, str]) -> Span:
+        return span(conversation, span_id, NOW_MS - 1_000, attributes=attributes)
+
+    insert(
+        client,
+        [
+            left("robot", "1", {"agentsight.conversation.robot": "true", "user.id": "u1"}),
+            left("robot", "2", {}),
+            left("c", "3", {"user.id": " Guest"}),
+            left("d", "4", {"user.id": "guest"}),
+            left("d", "5", {"user.id": "undefined"}),
+            left("e", "6", {"agentsight.ignore": "true", "user.id": "guest"}),
+            left("f", "7", {"user.id": "u7"}),
+        ],
+    )
+    rows = client.query(f"SELECT * FROM pipeline_left_out({WINDOW.format([])})").result_rows
+    empty(client)
+    assert rows == [
+        ("no customer", "guest", 2, 2),
+        ("ignored", "", 1, 1),
+        ("no customer", "undefined", 1, 1),
+        ("robot", "", 1, 2),
+    ]

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from agentsight_otel import bundled, clickhouse_client, clickhouse_url, schema
+from agentsight_otel.clickhouse import bundled, schema
+from agentsight_otel.clickhouse import client as clickhouse_client
+from agentsight_otel.clickhouse import url as clickhouse_url
+from agentsight_otel.clickhouse.schema.files import load
+from agentsight_otel.clickhouse.schema.inspection import definitions
 from agentsight_otel.local import EmbeddedClickHouse
-from agentsight_otel.schema.files import load
-from agentsight_otel.schema.inspection import definitions
 from tests.collector.conversations import conversation
-from tests.sql.model import DAY_MS, Ask, answers
+from tests.sql.model import DAY_MS, Ask, Span, answers
 from tests.sql.storing import assert_views_agree, insert
 
 VERSION = load().version
@@ -89,7 +91,7 @@ def test_spans_that_come_before_a_materialized_view_count(empty_url: str) -> Non
     batches = [sent[0::3], sent[1::3], sent[2::3]]
 
     def insert_between(step: schema.Step) -> None:
-        if step.entry.endswith("_mv.sql"):
+        if step.entry.endswith("_mv"):
             with clickhouse_client.connect(empty_url) as client:
                 insert(client, batches.pop() if batches else ())
 
@@ -119,9 +121,9 @@ def test_a_changed_object_is_found(schema_url: str) -> None:
 
 def test_an_edited_applied_file_is_an_error_that_names_it(empty_url: str, folder: Path) -> None:
     schema.apply(empty_url, folder=folder)
-    file = folder / "120_metric_source.sql"
+    file = folder / "metrics" / "metric_source.sql"
     file.write_text(file.read_text() + "-- edited\n")
-    with pytest.raises(schema.SchemaEdited, match=r"120_metric_source\.sql: edited after being applied"):
+    with pytest.raises(schema.SchemaEdited, match="metric_source: edited after being applied"):
         schema.apply(empty_url, folder=folder)
     assert not schema.status(empty_url, folder=folder).up_to_date
 
@@ -136,38 +138,73 @@ def test_a_newer_schema_is_refused_and_left_alone(empty_url: str, folder: Path) 
             refuse(empty_url)
 
 
-def test_a_migrated_schema_equals_one_built_fresh(empty_url: str, folder: Path) -> None:
+def replace_in(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def feedback(number: int, **attributes: str) -> Span:
+    at_ns = (1_790_000_000 + number) * 1_000_000_000
+    own = {
+        "gen_ai.conversation.id": "c1",
+        "agentsight.span.kind": "feedback",
+        "agentsight.feedback.sentiment": "positive",
+    }
+    return Span("a" * 32, f"{number:016x}", "feedback", at_ns, attributes=own | attributes)
+
+
+def test_a_migrated_schema_with_data_in_it_equals_one_built_fresh(empty_url: str, folder: Path) -> None:
+    """The migration says what happens to tables; views of both kinds get there by their files alone."""
     schema.apply(empty_url)
-    table = folder / "040_feedback.sql"
-    table.write_text(table.read_text().replace("    `sentiment`", "    `stars` UInt8 DEFAULT 0,\n    `sentiment`"))
-    migration = folder / "migrations" / f"{NEXT:04}_stars.sql"
-    migration.write_text(
-        "ALTER TABLE {database}.feedback ADD COLUMN IF NOT EXISTS stars UInt8 DEFAULT 0 BEFORE_SENTIMENT;\n"
+    rollups, migration = folder / "rollups", folder / "migrations" / f"{NEXT:04}_stars.sql"
+    replace_in(rollups / "feedback.sql", "    `sentiment`", "    `stars` UInt8 COMMENT 'Given',\n    `sentiment`")
+    replace_in(
+        rollups / "feedback_mv.sql",
+        "AS sentiment\n",
+        "AS sentiment,\n    toUInt8OrZero({attribute('stars')}) AS stars\n",
     )
-    view = folder / "133_feedback_v.sql"
-    view.write_text(view.read_text().replace("    any(ServiceName) AS service", "    any(ServiceName) AS service_name"))
+    replace_in(rollups / "feedback_mv.sql", "-- Fills feedback", "-- Fills feedback, with stars,")
+    replace_in(folder / "macros.sql", "MACRO tool_key(name) AS\n", "MACRO tool_key(name) AS\n/* as said */ ")
+    replace_in(folder / "views" / "feedback_v.sql", "'Free text'", "'What people wrote'")
+    migration.parent.mkdir(exist_ok=True)
+    migration.write_text(
+        "-- Feedback may have stars.\n"
+        "ALTER TABLE {database}.feedback ADD COLUMN IF NOT EXISTS `stars` UInt8 COMMENT 'Given' AFTER `span_id`;\n"
+    )
     (folder / "VERSION").write_text(f"{NEXT}\n")
     with clickhouse_client.connect(empty_url) as client:
-        columns = [row[0] for row in client.query("DESCRIBE TABLE feedback").result_rows]
-    before = columns[columns.index("sentiment") - 1]
-    migration.write_text(migration.read_text().replace("BEFORE_SENTIMENT", f"AFTER {before}"))
+        insert(client, [feedback(1, stars="5")])
 
     with pytest.raises(
         schema.SchemaNotApplied, match=f"is of version {VERSION}, this agentsight-otel needs version {NEXT}"
     ):
         schema.check(empty_url, folder=folder)
     steps = schema.apply(empty_url, folder=folder)
-    assert [step.entry for step in steps if step.action == "migrate"] == [f"migrations/{migration.name}"]
+    assert [step.entry for step in steps if step.action == "migrate"] == [f"migrations/{migration.stem}"]
     assert schema.apply(empty_url, folder=folder) == []
+    assert schema.verify(empty_url, folder=folder) == []
 
     fresh = empty_url + "_fresh"
     schema.apply(fresh, folder=folder)
     with clickhouse_client.connect(empty_url) as client:
+        insert(client, [feedback(2, stars="4"), feedback(3)])
+        assert client.query("SELECT stars FROM feedback ORDER BY given_at").result_rows == [(0,), (4,), (0,)]
+        assert client.query("SELECT count() FROM escalation_tools").result_rows == [(4,)]
         database = clickhouse_url.parse(empty_url).database
         try:
             assert definitions(client, database) == definitions(client, f"{database}_fresh")
         finally:
             client.command(f"DROP DATABASE {database}_fresh SYNC")
+
+
+def test_rows_that_people_removed_from_a_settings_table_do_not_come_back(empty_url: str, folder: Path) -> None:
+    schema.apply(empty_url)
+    with clickhouse_client.connect(empty_url) as client:
+        client.command("DELETE FROM escalation_tools WHERE tool = 'ticket'")
+        (folder / "VERSION").write_text(f"{NEXT}\n")
+        schema.apply(empty_url, folder=folder)
+        assert client.query("SELECT count() FROM escalation_tools").result_rows == [(3,)]
 
 
 def test_retention_is_a_setting_that_can_be_changed_and_taken_back(schema_url: str) -> None:
@@ -176,7 +213,7 @@ def test_retention_is_a_setting_that_can_be_changed_and_taken_back(schema_url: s
             rows = client.query(
                 "SELECT name, create_table_query LIKE '% TTL %' FROM system.tables"
                 " WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name NOT LIKE 'schema%'"
-                " AND name != 'ingest_minutes'"  # which says itself how long it is kept
+                " AND name NOT IN ('ingest_minutes', 'touched', 'touched_traces')"  # which have one of their own
             ).result_rows
         return {name: bool(ttl) for name, ttl in rows}
 
@@ -186,9 +223,18 @@ def test_retention_is_a_setting_that_can_be_changed_and_taken_back(schema_url: s
     schema.apply(schema_url, rollup_retention_days=400)
     assert {name for name, ttl in ttls().items() if ttl} == {
         "otel_traces",
+        "conversations",
         "conversation_days",
+        "resolved",
         "tool_calls",
         "feedback",
+        "model_calls",
+        "derived_days",
+        "derived_conversations",
+        "foreign_spans",
+        "trace_claims",
+        "conversation_traces",
+        "trace_owners",
     }
     assert schema.status(schema_url).raw_retention_days == 30
     assert schema.verify(schema_url) == []
@@ -204,7 +250,7 @@ def test_a_wrong_retention_is_refused(schema_url: str, days: int) -> None:
 
 
 def test_a_lock_of_a_process_that_died_is_taken_over(clickhouse_server: EmbeddedClickHouse, schema_url: str) -> None:
-    from agentsight_otel.schema.lock import schema_lock
+    from agentsight_otel.clickhouse.schema.lock import schema_lock
 
     database = clickhouse_url.parse(schema_url).database
     with clickhouse_client.connect(schema_url) as client, schema_lock(client, database):

@@ -7,10 +7,12 @@ from typing import Any
 from typing_extensions import assert_type
 
 import agentsight_otel as agentsight
+from agentsight_otel._recording.generation import GenerationSpan
+from agentsight_otel._recording.spans import ConversationScope, TaskSpan, ToolSpan
+from agentsight_otel._recording.turns import TurnSpan
+from agentsight_otel._tracing.context import Scope
 from agentsight_otel.concurrency import ProcessPoolExecutor, ThreadPoolExecutor
-from agentsight_otel.context import Scope
-from agentsight_otel.model_calls import GenerationSpan
-from agentsight_otel.spans import ConversationScope, TaskSpan, ToolSpan, TurnSpan
+from agentsight_otel.metrics import AsyncMetrics, Metrics, Selection, Table, Window, rows
 
 
 def lifecycle() -> None:
@@ -141,7 +143,18 @@ def concurrency(work: Callable[[int], str]) -> None:
         assert_type(processes.submit(work, 1).result(), str)
 
 
+async def figures(window: Window, metrics: Metrics, later: AsyncMetrics) -> None:
+    assert_type(metrics.device_usage(window), Table[rows.DeviceUsage])
+    assert_type(metrics.agent_response_time(window).one.average_s, float | None)
+    assert_type(metrics.model_usage_over_time(window, step_s=3_600), Table[rows.ModelUsageOverTime])
+    assert_type(metrics.messages(Selection(customers=("u",))), Iterator[rows.Message])
+    assert_type(await later.device_usage(window), Table[rows.DeviceUsage])
+    assert_type(await later.model_usage_over_time(window), Table[rows.ModelUsageOverTime])
+    assert_type(later.conversations(), AsyncIterator[rows.Conversation])
+
+
 def refused() -> None:
+    Metrics("http://localhost").device_usage("last week")  # type: ignore[arg-type]
     bare("1")  # type: ignore[arg-type]
     agentsight.conversation("c", devise="mobile")  # type: ignore[call-arg]
     agentsight.turn(conversation=1)  # type: ignore[call-overload]

@@ -52,7 +52,8 @@ def test_a_loop_that_ends_closes_what_is_left_without_a_word(spans: Capture, cap
             assert await anext(stream) == 0
 
     closed.clear()
-    asyncio.run(main())
+    with agentsight.conversation("c"):
+        asyncio.run(main())
     assert sorted(closed) == ["inner"] * 20 + ["outer"] * 20
     assert [record.getMessage() for record in caplog.records] == []
     assert (
@@ -72,11 +73,12 @@ def test_a_loop_that_is_closed_without_that_leaves_them_in_peace(
         await anext(stream)
         return stream
 
-    loop = asyncio.new_event_loop()
-    stream = loop.run_until_complete(main())
-    loop.close()
-    del stream
-    gc.collect()
+    with agentsight.conversation("c"):
+        loop = asyncio.new_event_loop()
+        stream = loop.run_until_complete(main())
+        loop.close()
+        del stream
+        gc.collect()
     assert [record.getMessage() for record in caplog.records] == unraisable == []
     assert ("invoke_agent outer", "UNSET", "abandoned") in outcomes(spans)
 

@@ -9,7 +9,8 @@ from opentelemetry import context as otel_context
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import agentsight_otel as agentsight
-from agentsight_otel import context, setup
+from agentsight_otel._lifecycle import setup
+from agentsight_otel._tracing import context
 from agentsight_otel.integrations.aws_lambda import handler
 
 
@@ -100,3 +101,13 @@ def test_what_lambda_does_not_run_is_refused() -> None:
 
     with pytest.raises(TypeError, match="expected a plain function as handler"):
         handler(coroutine)
+
+
+def test_an_invocation_leaves_nothing_to_the_next(exporter: InMemorySpanExporter) -> None:
+    @handler
+    def handle(event: dict[str, str], invocation: Invocation) -> str:
+        if "id" in event:
+            agentsight.get_or_create_conversation(event["id"])
+        return context.current_conversation().id
+
+    assert [handle(event, Invocation(10_000)) for event in ({"id": "c1"}, {}, {"id": "c2"})] == ["c1", "", "c2"]

@@ -10,15 +10,15 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Tracer
 
-from agentsight_otel import delivery as delivery_module
-from agentsight_otel.delivery import DeliveryProcessor
-from agentsight_otel.export_errors import PermanentExportError
+from agentsight_otel._export import delivery as delivery_module
+from agentsight_otel._export.delivery import DeliveryProcessor
+from agentsight_otel._export.errors import PermanentExportError
 
 
 @pytest.fixture(autouse=True)
 def no_delivery_outlives_its_test() -> Iterator[None]:
     yield
-    for left in list(delivery_module._processors):
+    for left in list(delivery_module.processors):
         left._shutdown_timeout_s = 0.0
         left.shutdown()
 

@@ -17,7 +17,7 @@ from opentelemetry import context as otel_context
 from werkzeug.test import Client
 
 import agentsight_otel as agentsight
-from agentsight_otel import context
+from agentsight_otel._tracing import context
 from agentsight_otel.integrations import asgi, wsgi
 from agentsight_otel.testing import Capture, capture
 

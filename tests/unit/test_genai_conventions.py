@@ -14,7 +14,8 @@ from opentelemetry.semconv._incubating.attributes.gen_ai_attributes import GenAi
 from opentelemetry.trace import SpanKind
 
 import agentsight_otel as agentsight
-from agentsight_otel import runtime, semconv, testing
+from agentsight_otel import semconv, testing
+from agentsight_otel._tracing import runtime
 
 OURS = ("agentsight.", "traceloop.", "openinference.", "tool.")
 

@@ -8,7 +8,7 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 import agentsight_otel as agentsight
-from agentsight_otel import _guard, geo
+from agentsight_otel._core import geo, guard
 from agentsight_otel.testing import capture
 
 CITY = {
@@ -64,7 +64,7 @@ def test_what_is_wrong_with_the_file_is_one_warning(
     (tmp_path / "none.mmdb").write_text("nothing")
     other = database(tmp_path / "asn.mmdb", "GeoLite2-ASN", {})
     for path in (str(tmp_path / "missing.mmdb"), str(tmp_path / "none.mmdb"), other):
-        monkeypatch.setattr(_guard, "_said", {})
+        monkeypatch.setattr(guard, "_said", {})
         caplog.clear()
         assert located("203.0.113.77", geoip_database=path) == {"client.address": "203.0.113.0"}
         assert [path in record.getMessage() for record in caplog.records] == [True]

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,18 +14,21 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 import agentsight_otel as agentsight
-from agentsight_otel import _guard, context, conversation_manager, conversation_tracker, lineage, setup, testing
-from agentsight_otel.tool_calls import TOOL_CALLS
+from agentsight_otel import conversation_manager, conversation_tracker, testing
+from agentsight_otel._core import guard
+from agentsight_otel._lifecycle import setup
+from agentsight_otel._tracing import conversations, parents
+from agentsight_otel._tracing.duplicates import TOOL_CALLS
+from agentsight_otel.compat.tracking.tracked import TRACKED
 
 LOCKS: tuple[Any, ...] = (
-    setup._lock,
-    setup._starting,
-    _guard._lock,
-    context._metadata_lock,
-    lineage._lock,
+    setup.state.lock,
+    setup.state.starting,
+    guard._lock,
+    conversations._metadata_lock,
+    parents._lock,
     TOOL_CALLS._lock,
-    conversation_tracker._sole._lock,
-    conversation_tracker._backlog._lock,
+    TRACKED.backlog._lock,
 )
 
 
@@ -37,8 +41,8 @@ def ends(call: Callable[[], object]) -> bool:
 
 def test_something_may_be_said_while_something_is_being_said() -> None:
     def interrupted() -> None:
-        with _guard._lock:
-            _guard.say("interrupting", "from a finaliser")
+        with guard._lock:
+            guard.say("interrupting", "from a finaliser")
 
     assert ends(interrupted)
 
@@ -52,7 +56,7 @@ def test_every_lock_can_be_taken_again_by_who_holds_it() -> None:
 
 def test_a_signal_handler_may_shut_down_in_the_middle_of_init_or_shutdown() -> None:
     def interrupted() -> None:
-        with setup._lock, setup._starting:
+        with setup.state.lock, setup.state.starting:
             agentsight.shutdown()
             setup.ensure_started()
 
@@ -78,7 +82,7 @@ def test_a_fork_while_other_threads_hold_our_locks_leaves_the_child_free() -> No
     assert held.wait(30)
     child = os.fork()
     if child == 0:
-        _guard.say("child", "in the child")
+        guard.say("child", "in the child")
         agentsight.get_or_create_conversation("c1", metadata={"a": 1})
         agentsight.update_metadata({"b": 2})
         agentsight.tool("search")(lambda: 1)()
@@ -136,8 +140,8 @@ def test_a_logging_handler_that_raises_harms_nobody() -> None:
 
     heard: list[str] = []
     handler = Raising()
-    _guard.logger.addHandler(handler)
-    _guard._said.clear()
+    guard.logger.addHandler(handler)
+    guard._said.clear()
     try:
         with testing.capture(raise_errors=False):
             agentsight.user_message("to nobody")
@@ -145,13 +149,13 @@ def test_a_logging_handler_that_raises_harms_nobody() -> None:
             agentsight.update_metadata({})
             agentsight.feedback("glad")
             agentsight.init()
-            conversation_tracker.track_human_message("")
+            conversation_tracker.track_token_usage("many")  # type: ignore[arg-type]
             conversation_tracker.send_tracked_data()
-            conversation_manager.delete_conversation("")
+            conversation_manager.update_conversation("c1", name="x" * 10, device="")
     finally:
-        _guard.logger.removeHandler(handler)
-        _guard._said.clear()
-    assert len(heard) >= 8
+        guard.logger.removeHandler(handler)
+        guard._said.clear()
+    assert len(heard) >= 7
 
 
 def test_ending_a_turn_never_raises_whatever_it_is_told() -> None:
@@ -185,3 +189,19 @@ def test_names_are_bounded() -> None:
         finished = spans.finished
     assert [len(span.name) <= 1_024 for span in finished] == [True] * 5
     assert max(len(str((span.attributes or {}).get("gen_ai.tool.name", ""))) for span in finished) <= 1_024
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_child_does_not_wait_for_the_attachments_of_its_parent(tmp_path: Path) -> None:
+    from agentsight_otel._recording import attachment_store
+
+    (tmp_path / "is a file").touch()
+    with testing.capture(fixed=False, attachments_url=f"{tmp_path}/is a file"):
+        with attachment_store._store._lock:
+            attachment_store._store._bytes = 1  # what the parent's thread has in hand
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if attachment_store.drain(1) else 1)
+        attachment_store._store._bytes = 0
+        assert os.waitpid(child, 0)[1] == 0

@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
-from agentsight_otel.exporters.rows import COLUMNS, attribute_texts, span_to_row
+from agentsight_otel._export.rows import COLUMNS, attribute_texts, span_to_row
 
 STORED = [
     (1, "1"),

@@ -2,12 +2,15 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
+import functools
+import inspect
 import json
 import multiprocessing
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,11 @@ import anyio
 import pytest
 import trio
 from opentelemetry.instrumentation.threading import ThreadingInstrumentor
+from starlette.background import BackgroundTask
 
 import agentsight_otel as agentsight
-from agentsight_otel import concurrency, context, identity
+from agentsight_otel import concurrency
+from agentsight_otel._tracing import context, ids
 from agentsight_otel.testing import Capture
 
 
@@ -34,16 +39,40 @@ def turn_of(spans: Capture, work: Callable[[], Any]) -> dict[str, Any]:
     return turn
 
 
-@pytest.mark.parametrize("instrumented", [False, True])
-def test_threads_and_thread_pools(spans: Capture, instrumented: bool) -> None:
+def patched_by_another(patch: pytest.MonkeyPatch) -> None:
+    """As SDKs of error trackers patch threads, with ``__wrapped__``, and nothing of ours carried."""
+    for owner, name in ((threading.Thread, "start"), (threading.Thread, "run")):
+        original = getattr(owner, name)
+
+        @functools.wraps(original)
+        def call(self: Any, *, original: Any = original) -> Any:
+            return original(self)
+
+        patch.setattr(owner, name, call)
+    submit = concurrent.futures.ThreadPoolExecutor.submit
+
+    @functools.wraps(submit)
+    def submitting(self: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
+        return submit(self, lambda: function(*args, **kwargs))
+
+    patch.setattr(concurrent.futures.ThreadPoolExecutor, "submit", submitting)
+
+
+@pytest.mark.parametrize("patched", ["by nobody", "by OpenTelemetry", "by another SDK"])
+def test_threads_and_thread_pools(spans: Capture, patched: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    instrumented = patched == "by OpenTelemetry"
     if instrumented:
         ThreadingInstrumentor().instrument()
+    elif patched == "by another SDK":
+        patched_by_another(monkeypatch)
     try:
 
         def work() -> None:
             with concurrency.ThreadPoolExecutor(4) as pool:
                 assert pool.submit(search, query="1").result() == "c"
-                assert list(pool.map(search, ["2", "3"])) == ["c", "c"]
+                assert pool.submit(search, "2").result() == "c"
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                assert list(pool.map(search, ["3"])) == ["c"]
             thread = concurrency.Thread(target=search, args=("4",))
             thread.start()
             thread.join()
@@ -66,6 +95,107 @@ def test_threads_and_thread_pools(spans: Capture, instrumented: bool) -> None:
         with agentsight.conversation("other"):
             pool.submit(search).result()
         assert pool.submit(lambda: context.current_conversation().id).result() == ""
+
+
+def test_one_helper_entered_by_many_through_exit_stacks_ends_each_ones_own(spans: Capture) -> None:
+    shared = agentsight.tool("x")
+    entered, first_left = threading.Barrier(2), threading.Event()
+
+    def first() -> str:
+        with contextlib.ExitStack() as stack:
+            call = stack.enter_context(shared)
+            entered.wait(30)
+        first_left.set()
+        return call.span.name if call.finished else "still open"
+
+    def second() -> bool:
+        with contextlib.ExitStack() as stack:
+            call = stack.enter_context(shared)
+            entered.wait(30)
+            assert first_left.wait(30)
+            assert not call.finished
+            with contextlib.ExitStack() as inner:
+                nested = inner.enter_context(shared)
+            return nested.finished and not call.finished
+
+    async def task(number: int) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            call = await stack.enter_async_context(shared)
+            await asyncio.sleep(0.001 * (5 - number))
+            assert not call.finished
+        assert call.finished
+
+    async def tasks() -> None:
+        await asyncio.gather(*map(task, range(5)))
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        results = [pool.submit(first), pool.submit(second)]
+        assert [result.result() for result in results] == ["execute_tool x", True]
+    asyncio.run(tasks())
+    stack = contextlib.ExitStack()
+    call = stack.enter_context(shared)
+    closing = threading.Thread(target=stack.close)  # as a framework leaves what it entered for a request
+    closing.start()
+    closing.join()
+    assert call.finished
+    assert shared._entered == []
+
+
+@pytest.mark.parametrize("shape", ["function", "coroutine", "generator", "async generator", "callable object"])
+def test_what_is_carried_stays_what_it_was_and_runs_where_it_was_carried(spans: Capture, shape: str) -> None:
+    def function() -> str:
+        return context.current_conversation().id
+
+    async def coroutine() -> str:
+        await asyncio.sleep(0)
+        return context.current_conversation().id
+
+    def generator() -> Iterator[str]:
+        yield context.current_conversation().id
+
+    async def async_generator() -> AsyncIterator[str]:
+        await asyncio.sleep(0)
+        yield context.current_conversation().id
+
+    class Job:
+        queue = "fast"
+
+        async def __call__(self) -> str:
+            return context.current_conversation().id
+
+    work: Any = {
+        "function": function,
+        "coroutine": coroutine,
+        "generator": generator,
+        "async generator": async_generator,
+        "callable object": Job(),
+    }[shape]
+    with agentsight.conversation("c1"), agentsight.turn():
+        carried = agentsight.carry(work)
+
+    async def run() -> str:
+        with agentsight.conversation("another"):
+            if inspect.isasyncgenfunction(carried):
+                return "".join([item async for item in carried()])
+            if inspect.isgeneratorfunction(carried):
+                return next(iter(carried()))
+            value = carried()
+            return str(await value if inspect.isawaitable(value) else value)
+
+    kinds = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction, inspect.isfunction)
+    assert [kind(carried) for kind in kinds] == [kind(work) for kind in kinds]
+    assert asyncio.run(run()) == "c1"
+    assert getattr(carried, "queue", None) == getattr(work, "queue", None)
+    if shape == "coroutine":
+        done: list[str] = []
+
+        async def note() -> None:
+            done.append(await coroutine())
+
+        with agentsight.conversation("c2"):
+            background = BackgroundTask(agentsight.carry(note))
+        asyncio.run(background())
+        assert done == ["c2"]
 
 
 def test_one_carried_function_serves_many_threads_at_once(spans: Capture) -> None:
@@ -204,10 +334,10 @@ def test_threads_share_derived_ids() -> None:
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        ids = identity.span_ids("seed")
+        shared = ids.span_ids("seed")
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            taken = list(pool.map(lambda _: [next(ids) for _ in range(2_000)], range(8)))
+            taken = list(pool.map(lambda _: [next(shared) for _ in range(2_000)], range(8)))
     finally:
         sys.setswitchinterval(before)
-    first = identity.span_ids("seed")
+    first = ids.span_ids("seed")
     assert sorted(one for each in taken for one in each) == sorted(next(first) for _ in range(16_000))

@@ -11,7 +11,10 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 import agentsight_otel as agentsight
-from agentsight_otel import clock, context, identity, serialize, setup, spans, streaming
+from agentsight_otel._core import clock, otel_context, values
+from agentsight_otel._lifecycle import setup
+from agentsight_otel._recording import spans, streams
+from agentsight_otel._tracing import context, conversations, ids, runtime
 from agentsight_otel.testing import capture
 
 
@@ -35,8 +38,8 @@ class BrokenAtEnd(SpanProcessor):
 
 def processor(kind: type[SpanProcessor]) -> Callable[[pytest.MonkeyPatch], AbstractContextManager[None]]:
     def install(patch: pytest.MonkeyPatch) -> AbstractContextManager[None]:
-        assert setup._pipeline is not None
-        setup._pipeline.provider.add_span_processor(kind())
+        assert setup.state.started is not None
+        setup.state.started.pipeline.provider.add_span_processor(kind())
         return nullcontext()
 
     return install
@@ -64,16 +67,16 @@ def backwards() -> Callable[[], int]:
 SEAMS: dict[str, Callable[[pytest.MonkeyPatch], AbstractContextManager[None]]] = {
     "processor at start": processor(BrokenAtStart),
     "processor at end": processor(BrokenAtEnd),
-    "serializer": replaced(spans, "to_text"),
-    "identity's serializer": replaced(context, "to_text"),
-    "json": replaced(serialize, "_write"),
+    "serializer": replaced(runtime.Runtime, "text"),
+    "identity's serializer": replaced(conversations, "to_text"),
+    "json": replaced(values, "_write"),
     "clock raises": lambda patch: clock.use_clock(fail),
     "clock goes back": lambda patch: clock.use_clock(backwards()),
-    "ids": replaced(identity, "new_span_id"),
-    "entering contexts": lambda patch: replaced(context._RUNTIME_CONTEXT, "attach")(patch),
-    "leaving contexts": lambda patch: replaced(context._RUNTIME_CONTEXT, "detach")(patch),
+    "ids": replaced(ids, "new_span_id"),
+    "entering contexts": lambda patch: replaced(otel_context.runtime_context, "attach")(patch),
+    "leaving contexts": lambda patch: replaced(otel_context.runtime_context, "detach")(patch),
     "describing": replaced(context, "describe"),
-    "streams": replaced(streaming, "_adapter_of"),
+    "streams": replaced(streams, "_adapter_of"),
     "outcomes": replaced(spans.AgentSpan, "_set_outcome"),
 }
 
@@ -159,4 +162,5 @@ def test_a_clock_that_goes_back_gives_no_span_that_ends_before_it_starts() -> No
             turn.user_message("a")
             turn.agent_message("b")
         (span,) = recorded.finished
-        assert span.start_time == span.end_time == span.events[0].timestamp == span.events[1].timestamp
+        first, second = (event.timestamp for event in span.events)
+        assert (span.start_time, second, span.end_time) == (first, first + 1_000_000, second)

@@ -220,12 +220,12 @@ def test_a_thousand_finished_streams_leave_nothing_behind(spans: Capture) -> Non
         assert [reference() for reference in left if reference() is not None] == []
     finally:
         gc.enable()
-    from agentsight_otel import spans as module
+    from agentsight_otel._recording import deadlines, turns
 
     assert len(spans.finished) == 1_000
-    assert not module._open_turns
+    assert not deadlines.open_turns
     gc.collect()
-    assert not [kept for kept in gc.get_objects() if type(kept) is module.TurnSpan]  # others may be lazy
+    assert not [kept for kept in gc.get_objects() if type(kept) is turns.TurnSpan]  # others may be lazy
 
 
 @pytest.mark.parametrize("package", ["agentsight", "agentsight_otel"])

@@ -1,13 +1,8 @@
-"""Streams: their protocol, their shape to ``inspect``, the frameworks that drain them, turns that outlive a block."""
+"""Turns and tools that stream: the frameworks that drain them, and turns that outlive their block."""
 
 import asyncio
-import copy
-import functools
 import gc
-import inspect
-import pickle
-import threading
-import time
+import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -19,177 +14,11 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 import agentsight_otel as agentsight
-from agentsight_otel import context
+from agentsight_otel._core.clock import steady_s
+from agentsight_otel._recording import deadlines, turns
+from agentsight_otel._tracing import context
 from agentsight_otel.testing import Capture, capture
-
-
-def messages(spans: Capture) -> list[list[str]]:
-    return [[event["agentsight.message.content"] for event in node["events"]] for node in spans.tree()]
-
-
-@agentsight.task
-def echo(first: str = "first") -> Iterator[Any]:
-    """Says what it is sent."""
-    heard = first
-    while heard != "stop":
-        try:
-            heard = yield heard
-        except LookupError as error:
-            heard = yield f"caught {type(error).__name__}"
-    return "the end"
-
-
-@agentsight.task
-async def async_echo(first: str = "first") -> AsyncIterator[Any]:
-    heard: Any = first
-    while heard != "stop":
-        try:
-            heard = yield heard
-        except LookupError as error:
-            heard = yield f"caught {type(error).__name__}"
-
-
-@agentsight.task
-async def coroutine(x: int) -> int:
-    return x
-
-
-@agentsight.task
-def plain(x: int, /, y: int = 1, *rest: int, z: int = 2) -> int:
-    """Adds."""
-    return x + y + z
-
-
-def test_inspect_sees_what_was_decorated() -> None:
-    kinds = (inspect.isgeneratorfunction, inspect.isasyncgenfunction, inspect.iscoroutinefunction)
-    found = {f.__name__: [kind(f) for kind in kinds] for f in (echo, async_echo, coroutine, plain)}  # type: ignore[attr-defined]
-    assert found == {
-        "echo": [True, False, False],
-        "async_echo": [False, True, False],
-        "coroutine": [False, False, True],
-        "plain": [False, False, False],
-    }
-    assert all(inspect.isfunction(function) for function in (echo, async_echo, coroutine, plain))
-    assert str(inspect.signature(plain)) == "(x: int, /, y: int = 1, *rest: int, z: int = 2) -> int"
-    assert str(inspect.signature(echo)) == "(first: str = 'first') -> collections.abc.Iterator[typing.Any]"
-    assert (echo.__doc__, echo.__module__, echo.__qualname__) == ("Says what it is sent.", __name__, "echo")
-    for function in (echo, async_echo, coroutine, plain):
-        assert pickle.loads(pickle.dumps(function)) is function
-        assert copy.deepcopy(function) is function
-    assert "yield heard" in inspect.getsource(echo)
-
-    class Agent:
-        @agentsight.tool
-        def stream(self) -> Iterator[int]:
-            yield 1
-
-        @agentsight.tool
-        @classmethod
-        def inner_class(cls, x: int) -> int:
-            return x
-
-        @classmethod
-        @agentsight.tool
-        def outer_class(cls, x: int) -> int:
-            return x
-
-        @agentsight.tool
-        @staticmethod
-        def inner_static(x: int) -> int:
-            return x
-
-        @staticmethod
-        @agentsight.tool
-        def outer_static(x: int) -> int:
-            return x
-
-    agent = Agent()
-    assert inspect.isgeneratorfunction(agent.stream) and inspect.ismethod(agent.stream)
-    assert inspect.isgenerator(agent.stream()) and list(agent.stream()) == [1]
-    for call in (agent.inner_class, agent.outer_class, agent.inner_static, agent.outer_static):
-        assert call(3) == 3
-    for function in (functools.partial(echo), agentsight.tool(functools.partial(echo, "x"))):
-        assert inspect.isgeneratorfunction(function)
-
-
-def test_the_generator_protocol_is_kept(spans: Capture) -> None:
-    steps: Any = echo()
-    assert inspect.isgenerator(steps)
-    assert [next(steps), steps.send("a"), steps.send(None), steps.throw(KeyError("x")), steps.send("b")] == [
-        "first", "a", None, "caught KeyError", "b",
-    ]  # fmt: skip
-    with pytest.raises(StopIteration) as stopped:
-        steps.send("stop")
-    assert stopped.value.value == "the end"
-    error = ValueError("not caught")
-    steps = echo()
-    next(steps)
-    with pytest.raises(ValueError) as raised:
-        steps.throw(error)
-    assert raised.value is error and error.__context__ is None
-
-    async def main() -> None:
-        steps: Any = async_echo()
-        assert inspect.isasyncgen(steps)
-        heard = [await anext(steps), await steps.asend("a"), await steps.athrow(KeyError("x")), await steps.asend("b")]
-        assert heard == ["first", "a", "caught KeyError", "b"]
-        with pytest.raises(StopAsyncIteration):
-            await steps.asend("stop")
-
-    asyncio.run(main())
-    with pytest.raises(TypeError, match="unexpected keyword"):
-        echo(nonsense=1)  # type: ignore[call-arg]
-    assert [span.status.status_code.name for span in spans.finished] == ["UNSET", "ERROR", "UNSET", "ERROR"]
-
-
-@pytest.mark.parametrize(
-    ("thing", "said"),
-    [
-        (property(lambda self: 1), "cannot decorate a property; decorate the function beneath it"),
-        (functools.cached_property(lambda self: 1), "cannot decorate a cached_property"),
-        (functools.partialmethod(lambda self: 1), "cannot decorate a partialmethod"),
-        (type("Agent", (), {}), "cannot decorate the class Agent; decorate its methods"),
-    ],
-)
-@pytest.mark.parametrize("helper", ["turn", "tool", "task", "generation", "conversation", "model_hint"])
-def test_what_cannot_be_decorated_is_refused_at_once(helper: str, thing: object, said: str) -> None:
-    decorators: list[Any] = [getattr(agentsight, helper)("x")]
-    if helper in ("turn", "tool", "task", "generation"):
-        decorators.append(getattr(agentsight, helper))
-    for decorate in decorators:
-        with pytest.raises(TypeError, match=said):
-            decorate(thing)
-    with pytest.raises(TypeError, match="cannot decorate 'text'; expected a function or another callable"):
-        getattr(agentsight, helper)("x")("text")
-
-
-def test_steps_taken_by_other_threads_and_tasks_leave_no_trace_there(spans: Capture) -> None:
-    @agentsight.turn
-    async def answer() -> AsyncIterator[str]:
-        agentsight.user_message("q")
-        yield "a"
-        agentsight.agent_message("a")
-        yield "b"
-
-    async def main() -> None:
-        with agentsight.conversation("c"):
-            stream: Any = answer()
-        for _ in range(2):
-            assert await asyncio.create_task(anext(stream)) in ("a", "b")
-            assert context.turn_in(None) is None
-        await asyncio.create_task(stream.aclose())
-
-    asyncio.run(main())
-    with agentsight.conversation("c"):
-        steps = echo()
-    for _ in range(3):
-        thread = threading.Thread(target=next, args=(steps,))
-        thread.start()
-        thread.join()
-    closing = threading.Thread(target=steps.close)  # type: ignore[attr-defined]
-    closing.start()
-    closing.join()
-    assert messages(spans) == [["q", "a"], []]
+from tests.unit.recorded import messages
 
 
 def test_a_turn_as_a_block_inside_a_generator_that_is_closed_elsewhere(spans: Capture) -> None:
@@ -322,16 +151,19 @@ def test_several_streams_of_one_turn_end_it_with_the_last(spans: Capture) -> Non
     assert messages(spans) == [["in between"]]
 
 
-def test_a_turn_that_is_kept_open_ends_when_nothing_happens_any_more() -> None:
-    with capture(fixed=False, turn_timeout_s=0.2) as spans:
+def test_a_turn_that_is_kept_open_ends_when_nothing_happens_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = steady_s()
+    monkeypatch.setattr(turns, "steady_s", lambda: now_s)
+    with capture(fixed=False, turn_timeout_s=600) as spans:
         with agentsight.conversation("c"), agentsight.turn() as turn:
             turn.keep_open()
         for _ in range(4):
-            time.sleep(0.1)
+            now_s += 599
+            assert deadlines.expire(now_s) <= now_s + 1
             turn.user_message("still here")
-        until = time.monotonic() + 20
-        while not spans.finished and time.monotonic() < until:
-            time.sleep(0.01)
+        assert spans.finished == []
+        now_s += 601
+        assert deadlines.expire(now_s) == deadlines.NEVER
         (span,) = spans.finished
         assert (span.attributes or {})["agentsight.turn.incomplete_reason"] == "deadline"
         assert len(span.events) == 4
@@ -378,9 +210,62 @@ def test_a_turn_that_is_over_before_its_stream_begins_leaves_it_its_conversation
 
     with agentsight.conversation("c"):
         stream = answer()
-    from agentsight_otel import spans as module
+    from agentsight_otel._recording import turns
 
-    module.finish_open_turns("deadline")
+    turns.finish_open_turns("deadline")
     assert list(stream) == [1]
     assert [(span.attributes or {})["gen_ai.conversation.id"] for span in spans.finished] == ["c", "c"]
     assert messages(spans) == [[], ["late"]]
+
+
+def test_a_tool_that_is_a_generator_records_what_it_yielded() -> None:
+    @agentsight.tool
+    def rows(count: int, fails: bool = False) -> Iterator[dict[str, int]]:
+        for number in range(count):
+            yield {"id": number}
+        if fails:
+            raise LookupError
+        if not count:
+            yield from ()
+            return "nothing"
+
+    @agentsight.tool
+    async def texts() -> AsyncIterator[str]:
+        yield "a"
+        yield "b" * 1_000
+
+    async def drain() -> None:
+        async for _ in texts():
+            pass
+
+    with capture(max_value_bytes=256) as spans:
+        list(rows(2))
+        list(rows(100))
+        list(rows(0))
+        with pytest.raises(LookupError):
+            list(rows(1, fails=True))
+        next(rows(3))  # type: ignore[call-overload]
+        assert len(spans.finished) == 5  # one that is dropped ends in the background
+        asyncio.run(drain())
+        results: list[Any] = [(span.attributes or {})["gen_ai.tool.call.result"] for span in spans.finished]
+    assert all(len(result.encode()) <= 256 for result in results)
+    first, long, returned, failed, closed, cut = (
+        json.loads(result) if result[0] == "[" else result for result in results
+    )
+    assert first == [{"id": 0}, {"id": 1}]
+    assert long[:2] == first and long[-1] == f"… {100 - len(long) + 1} more"
+    assert (returned, failed, closed) == ("nothing", [{"id": 0}], [{"id": 0}])
+    assert cut[0] == "a" and cut[1].endswith("b…")
+
+
+def test_what_a_turn_streams_is_its_agents_message_where_it_is_inferred(spans: Capture) -> None:
+    @agentsight.turn(infer=True, conversation_id="c")
+    def answer(question: str, said: bool = False) -> Iterator[str]:
+        if said:
+            agentsight.agent_message("by hand")
+        yield "There "
+        yield "you are."
+
+    assert list(answer("Where?")) == ["There ", "you are."]
+    list(answer("Where?", said=True))
+    assert messages(spans) == [["Where?", "There you are."], ["Where?", "by hand"]]

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
 
 import agentsight_otel as agentsight
-from agentsight_otel import semconv, setup
+from agentsight_otel import semconv
+from agentsight_otel.context import current_conversation
+from agentsight_otel.integrations import celery as integration
 from agentsight_otel.testing import Capture, capture
 
 
@@ -138,8 +141,7 @@ def test_a_decorated_model_call_reads_its_response(spans: Capture, response: Any
 
 
 def test_a_model_hint_names_calls_that_name_no_model(spans: Capture) -> None:
-    assert setup._pipeline is not None
-    tracer = setup._pipeline.provider.get_tracer("llm client")
+    tracer = spans.tracer("llm client")
     with agentsight.conversation("c"), agentsight.model_hint("llama3"):
         with agentsight.generation():
             pass
@@ -185,9 +187,44 @@ def test_metadata_changes_for_every_span_from_then_on_and_everywhere(spans: Capt
     assert said["inside"] == '{"plan":"free","waiting":true}'
 
 
+def test_metadata_that_came_as_text_keeps_its_members_when_others_change(spans: Capture) -> None:
+    given: Any = '{"plan":"free","waiting":true}'
+    with agentsight.conversation("c", metadata=given) as entered, agentsight.turn():
+        assert entered.metadata == {"plan": "free", "waiting": True}
+        agentsight.update_metadata({"plan": "paid"})
+        agentsight.update_metadata("vip")  # type: ignore[arg-type]
+        agentsight.update_metadata('{"seats":2}', remove="waiting")  # type: ignore[arg-type]
+        agentsight.update_metadata(None)
+        agentsight.update_metadata("")  # type: ignore[arg-type]
+    said = [str((span.attributes or {})["agentsight.conversation.metadata"]) for span in spans.finished]
+    assert said[:3] == [
+        '{"plan":"paid","waiting":true}',
+        '{"plan":"paid","waiting":true,"value":"vip"}',
+        '{"plan":"paid","value":"vip","seats":2}',
+    ]
+    assert {*said[3:-1]} == {said[2]}
+
+
+def test_metadata_that_a_task_of_celery_brings_keeps_its_members(spans: Capture) -> None:
+    app = Celery("app", broker="memory://")
+    headers: dict[str, Any] = {}
+
+    @app.task
+    def change() -> None:
+        agentsight.update_metadata({"plan": "paid"})
+
+    with agentsight.conversation("c", metadata={"plan": "free", "seats": 2}):
+        integration._send(headers)
+    change.request.update(headers)
+    integration._enter("id", change)
+    change()
+    integration._leave("id")
+    (span,) = spans.finished
+    assert (span.attributes or {})["agentsight.conversation.metadata"] == '{"plan":"paid","seats":2}'
+
+
 def test_nothing_inside_a_conversation_that_is_not_to_be_recorded(spans: Capture) -> None:
-    assert setup._pipeline is not None
-    tracer = setup._pipeline.provider.get_tracer("llm client")
+    tracer = spans.tracer("llm client")
 
     @agentsight.tool
     def search() -> int:
@@ -220,7 +257,7 @@ def test_arguments_of_the_former_sdk_are_taken_and_those_without_meaning_logged(
         caplog.at_level(logging.INFO, logger="agentsight_otel"),
         capture(endpoint="https://api.example.com", verify_key=True, export_interval_ms=20, turn_timeout_ms=1_500),
     ):
-        from agentsight_otel import runtime
+        from agentsight_otel._tracing import runtime
 
         settings = runtime.current().settings
         assert (settings.schedule_delay_s, settings.turn_timeout_s) == (0.02, 1.5)
@@ -239,4 +276,28 @@ def test_a_field_that_does_not_exist_is_named_and_the_others_count(
     assert turn.attributes is not None
     assert turn.attributes["gen_ai.conversation.id"] == "mistyped"
     assert turn.attributes["agentsight.conversation.language"] == "el"
-    assert "devise: expected one of customer_id, customer_ip_address, device, source, language" in caplog.text
+    assert "devise: not a field of a conversation (did you mean device?); ignored" in caplog.text
+
+
+def test_a_misspelt_parameter_is_refused_where_it_is_written() -> None:
+    with pytest.raises(TypeError, match=r"id_from: 'sesion_id' is no parameter of .*did you mean session_id"):
+
+        @agentsight.turn(id_from="sesion_id")
+        def answer(session_id: str) -> None:
+            """Never called."""
+
+
+def test_a_parameter_may_be_among_those_that_a_function_takes_by_any_name(spans: Capture) -> None:
+    @agentsight.turn(id_from="session_id")
+    def answer(**more: str) -> None:
+        """Nothing."""
+
+    answer(session_id="c1")
+    assert (spans.named("invoke_agent answer").attributes or {})["gen_ai.conversation.id"] == "c1"
+
+
+def test_who_asks_is_told_the_current_conversation() -> None:
+    with agentsight.conversation("c", language="el"):
+        assert current_conversation().id == "c"
+        assert current_conversation().attributes["agentsight.conversation.language"] == "el"
+    assert current_conversation().id == ""

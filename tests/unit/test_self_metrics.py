@@ -12,11 +12,11 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from agentsight_otel.delivery import DeliveryProcessor
-from agentsight_otel.export_errors import PartlyRefusedError
-from agentsight_otel.self_metrics import SelfMetrics
+from agentsight_otel._export.delivery import DeliveryProcessor
+from agentsight_otel._export.errors import PartlyRefusedError
+from agentsight_otel._export.self_metrics import SelfMetrics
 
-PROCESSOR = "agentsight_otel.delivery.DeliveryProcessor"
+PROCESSOR = "agentsight_delivery_processor"
 EXPORTER = "tests.unit.test_self_metrics.Backend"
 
 

@@ -1,5 +1,7 @@
 """A span's size on the wire is never underestimated, and a cut span fits and says what it lost."""
 
+import json
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
@@ -8,8 +10,8 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags, TraceState
 
-from agentsight_otel.span_edits import cut, encodable
-from agentsight_otel.span_sizes import resource_wire_bytes, wire_bytes
+from agentsight_otel._export.span_edits import cut, encodable
+from agentsight_otel._export.span_sizes import resource_wire_bytes, wire_bytes
 
 CONTEXT = SpanContext(2**127 + 1, 2**63 + 1, False, TraceFlags(1), TraceState([("vendor", "value")]))
 RESOURCE = Resource({"service.name": "agent"})
@@ -96,3 +98,11 @@ def test_mended_spans_can_be_encoded() -> None:
     assert (mended.attributes or {})["a"] == "?"
     assert (mended.attributes or {})["b"] == str(2**70)
     assert (mended.attributes or {})["c"] == ("?", "x")
+
+
+def test_json_in_a_cut_span_is_json_still() -> None:
+    rows = json.dumps([{"id": number, "text": "x" * 50} for number in range(1_000)])
+    short = cut(span_of(attributes={"rows": rows, "text": "{" + "x" * 60_000}), 20_000)
+    attributes = dict(short.attributes or {})
+    assert json.loads(str(attributes["rows"]))[-1].endswith("more")
+    assert str(attributes["text"]).startswith("{x") and str(attributes["text"]).endswith("x…")

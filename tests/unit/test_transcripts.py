@@ -5,6 +5,7 @@ import json
 import pytest
 
 from agentsight_otel import replay
+from agentsight_otel.replay.transcripts import ModelCall
 
 SECOND_NS = 1_000_000_000
 
@@ -34,7 +35,7 @@ def test_times(text: object, nanoseconds: int) -> None:
     assert one(created_at=text).at_ns == nanoseconds
 
 
-@pytest.mark.parametrize("text", ["soon", "", "1969-12-31", "2263-01-01", -1, True, [], {}, 1e300, "1970-13-01"])
+@pytest.mark.parametrize("text", ["soon", "1969-12-31", "2263-01-01", -1, True, [], {}, 1e300, "1970-13-01"])
 def test_what_is_no_time_is_refused_by_field_value_and_expectation(text: object) -> None:
     (refusal,) = replay.read([json.dumps({"conversation_id": "c", "messages": [], "created_at": text})]).refusals
     assert refusal.line == 1
@@ -61,3 +62,23 @@ def test_a_byte_order_mark_blank_lines_and_deep_nesting() -> None:
     reading = replay.read([b"\xef\xbb\xbf" + good, b"  \n", b"[" * 100_000, good])
     assert [transcript.conversation_id for transcript in reading.transcripts] == ["7", "7"]
     assert [refusal.line for refusal in reading.refusals] == [3]
+
+
+def test_a_message_says_which_model_it_came_from_and_its_tokens() -> None:
+    said = [
+        {"role": "user", "content": "Hi", "model": "not a model of the user"},
+        {
+            "role": "assistant",
+            "content": "Hello",
+            "model": "m-1",
+            "usage": {"prompt_tokens": 12, "completion_tokens": 3},
+        },
+        {"role": "assistant", "content": "Well", "usage": {"input_tokens": 20, "output_tokens": True}},
+        {"role": "assistant", "content": "So"},
+    ]
+    assert [message.model_call for message in one(messages=said).messages] == [
+        None,
+        ModelCall("m-1", 12, 3),
+        ModelCall("", 20, None),
+        None,
+    ]

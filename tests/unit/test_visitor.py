@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from agentsight_otel.config import SettingError
+from agentsight_otel._core.config import SettingError
 from agentsight_otel.integrations import asgi, visitor, wsgi
 
 CHROME = (
@@ -118,3 +118,24 @@ def test_giant_headers_cost_little_and_change_nothing() -> None:
 def test_a_wrong_setting_of_a_middleware_is_an_error(middleware: type, given: dict[str, object], said: str) -> None:
     with pytest.raises(SettingError, match=said):
         middleware(lambda *_: None, **given)
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "expected"),
+    [
+        ("Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)", True),
+        (
+            "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko); compatible; ChatGPT-User/1.0; +https://openai.com/bot",
+            True,
+        ),
+        ("Mozilla/5.0 (compatible; UptimeRobot/2.0)", True),
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/120.0.0.0 Safari/537.36", True),
+        ("curl/8.5.0", True),
+        (CHROME, False),
+        ("Mozilla/5.0 (Linux; Android 9; CUBOT X19) AppleWebKit/537.36 Chrome/100 Mobile Safari/537.36", False),
+        ("python-requests/2.31", False),
+        ("", False),
+    ],
+)
+def test_robots_are_known_by_their_user_agent(user_agent: str, expected: bool) -> None:
+    assert visitor.is_robot(user_agent) is expected

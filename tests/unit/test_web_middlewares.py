@@ -14,7 +14,8 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 import agentsight_otel as agentsight
-from agentsight_otel import context
+from agentsight_otel._tracing import context
+from agentsight_otel._tracing.runtime import TRACER_NAME as OURS
 from agentsight_otel.integrations import asgi, wsgi
 from agentsight_otel.testing import Capture, capture
 
@@ -46,9 +47,10 @@ def spans() -> Iterator[Capture]:
 
 
 def identities(spans: Capture) -> list[dict[str, Any]]:
-    """Of the spans by start, without what is not identity."""
+    """Of our spans by start, without what is not identity: FastAPI traces by itself where a global provider is."""
     keep = {*IDENTITY, "user.id", "geo.country.iso_code"}
-    ordered = sorted(spans.finished, key=lambda span: span.start_time or 0)
+    ours = [span for span in spans.finished if span.instrumentation_scope and span.instrumentation_scope.name == OURS]
+    ordered = sorted(ours, key=lambda span: span.start_time or 0)
     return [{key: value for key, value in (span.attributes or {}).items() if key in keep} for span in ordered]
 
 

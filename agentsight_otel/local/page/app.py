@@ -1,29 +1,37 @@
 """The routes of the page."""
 
+import asyncio
 import json
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
+import os
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from agentsight_otel.catalogue import CATALOGUE, FILTER_LABELS, WEEKDAYS, Unit
-from agentsight_otel.clickhouse_client import ClickHouseConnectionError
-from agentsight_otel.local.page import conversations
+from agentsight_otel.clickhouse.catalogue import BY_VIEW, CATALOGUE, FILTER_LABELS, WEEKDAYS, Unit
+from agentsight_otel.clickhouse.client import ClickHouseConnectionError
+from agentsight_otel.clickhouse.metrics import METRICS
+from agentsight_otel.clickhouse.typed.views import question
+from agentsight_otel.clickhouse.window import Window
+from agentsight_otel.local.page import conversations, first_run, transcript
 from agentsight_otel.local.page.access import Guard
-from agentsight_otel.local.page.asked import DEFAULT_RANGE, PAGE_SIZE, list_of, window_of
+from agentsight_otel.local.page.bodies import TooSlow, small_body
 from agentsight_otel.local.page.database import Database, plain
-from agentsight_otel.metrics import METRICS, Window, query_parameters, view_call
+from agentsight_otel.local.page.url_parameters import DEFAULT_RANGE, PAGE_SIZE, list_of, since_of, window_of
+from agentsight_otel.local.page.waiting import NobodyWaits, while_waited_for
 
+A = TypeVar("A")
+B = TypeVar("B")
 _STATIC = Path(__file__).resolve().parent.parent / "static"
 _PAGES = ("/", "/conversations", "/conversation")
 _TEXTS = (Unit.TEXT, Unit.COUNTRY)
@@ -32,14 +40,16 @@ _MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.ap
 
 @dataclass(frozen=True)
 class PageSettings:
-    """What the page is told at start.
+    """The settings of the page.
 
     Attributes:
-        clickhouse_url: Of a database with the schema.
-        names: Host names to answer to, beside addresses.
-        token: Demanded of everybody; None = of nobody.
-        lines: What an agent needs to send to here, shown while there is nothing to show.
-        label: Shown beside the title, such as "demo"; '' = nothing.
+        clickhouse_url: The URL of a database with the schema.
+        names: Host names to answer to, besides IP addresses.
+        token: The token that every request needs; None for no token.
+        lines: The settings with which an agent sends to here; shown while the database is empty.
+        label: A text beside the title, such as "demo"; '' for none.
+        cookie_key: The key of the cookies of browsers that have signed in; with another key they sign in again.
+        writer_url: The URL with a user who may change the table ``escalation_tools``; None where the page may not.
     """
 
     clickhouse_url: str
@@ -47,11 +57,13 @@ class PageSettings:
     token: str | None = None
     lines: tuple[str, ...] = field(default_factory=tuple)
     label: str = ""
+    cookie_key: bytes = field(default_factory=lambda: os.urandom(32), repr=False)
+    writer_url: str | None = None
 
 
 def page_app(settings: PageSettings) -> Starlette:
     """The application behind port 8686."""
-    database = Database(settings.clickhouse_url)
+    database = Database(settings.clickhouse_url, settings.writer_url)
 
     async def about(request: Request) -> Response:
         return _json(
@@ -61,8 +73,9 @@ def page_app(settings: PageSettings) -> Starlette:
                 "weekdays": WEEKDAYS,
                 "default_range": DEFAULT_RANGE,
                 "page_size": PAGE_SIZE,
-                "most_messages": conversations.MAX_MESSAGES,
+                "most_spans": transcript.MAX_SPANS,
                 "lines": settings.lines,
+                "first_run": {"python": first_run.PYTHON, "others": first_run.OTHERS},
                 "label": settings.label,
             }
         )
@@ -72,7 +85,7 @@ def page_app(settings: PageSettings) -> Starlette:
 
         async def lines() -> AsyncIterator[str]:
             try:
-                # The revision before the figures: what comes between the two is then news.
+                # The revision is read before the figures, so that spans that arrive in between count as new.
                 yield _line({"window": _window(window), "revision": await database.revision()})
                 async for part in database.overview(window):
                     yield _line(part)
@@ -83,18 +96,46 @@ def page_app(settings: PageSettings) -> Starlette:
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
     async def conversation_list(request: Request) -> Response:
-        window = window_of(request.query_params)
-        return _json(
-            {
-                "window": _window(window),
-                **await database.conversation_list(window, list_of(request.query_params)),
-                "facets": await database.facets(window),
-            }
+        window, wanted = window_of(request.query_params), list_of(request.query_params)
+        listed, facets = await while_waited_for(
+            request,
+            _both(database.conversation_list(window, wanted), database.facets(window, wanted)),
         )
+        return await _large_json({"window": _window(window), **listed, "facets": facets})
 
     async def conversation(request: Request) -> Response:
-        found = await database.conversation(request.query_params.get("id", ""))
-        return _json({"error": "there is no such conversation"}, 404) if found is None else _json(found)
+        conversation_id, since = request.query_params.get("id", ""), since_of(request.query_params)
+        document = await while_waited_for(request, database.conversation(conversation_id, since))
+        return (
+            _json({"error": "there is no such conversation"}, 404) if document is None else await _large_json(document)
+        )
+
+    async def neighbours(request: Request) -> Response:
+        window, wanted = window_of(request.query_params), list_of(request.query_params)
+        conversation_id = request.query_params.get("id", "")
+        return _json(await while_waited_for(request, database.neighbours(conversation_id, window, wanted)))
+
+    async def escalation_tools(request: Request) -> Response:
+        if request.method == "POST":
+            # Only scripts of this page can send JSON: a form of another site would need a preflight request.
+            if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+                return _json({"error": "expected application/json"}, 415)
+            try:
+                change = json.loads(await small_body(request))
+                tool, counts = change["tool"], change["counts"]
+            except (ValueError, TypeError, KeyError, RecursionError):
+                return _json({"error": 'expected {"tool": "its name", "counts": true or false}'}, 400)
+            if not isinstance(tool, str) or not isinstance(counts, bool):
+                return _json({"error": "tool: expected a text; counts: true or false"}, 400)
+            try:
+                await database.change_escalation(tool, counts=counts)
+            except PermissionError as error:
+                return _json({"error": str(error)}, 403)
+        return _json(await while_waited_for(request, database.escalation()))
+
+    async def left_out(request: Request) -> Response:
+        window = window_of(request.query_params)
+        return _json({"rows": await while_waited_for(request, database.left_out(window))})
 
     async def revision(request: Request) -> Response:
         return _json({"revision": await database.revision()})
@@ -105,32 +146,33 @@ def page_app(settings: PageSettings) -> Starlette:
             return _json({"error": f"format {kind!r}: expected one of {', '.join(_MEDIA_TYPES)}"}, 404)
         if what == "transcript":
             texts: Sequence[str] = ["conversation_id", "content"]
-            sql, parameters = conversations.TRANSCRIPT_SQL, {"id": request.query_params.get("id", "")}
+            sql, parameters = transcript.TRANSCRIPT_SQL, {"id": request.query_params.get("id", "")}
         else:
             window = window_of(request.query_params)
             if what == "conversations":
-                asked = list_of(request.query_params)
-                selected, parameters = conversations.selection(window, asked)
-                sql, texts = conversations.export_sql(selected, asked), conversations.TEXT_COLUMNS
+                wanted = list_of(request.query_params)
+                selected, parameters = conversations.selection(window, wanted)
+                sql, texts = conversations.export_sql(selected, wanted), conversations.TEXT_COLUMNS
             elif what in METRICS:
-                sql, parameters = f"SELECT * FROM {view_call(what)}", query_parameters(window)
-                texts = [
-                    column.name
-                    for metric in CATALOGUE
-                    if metric.view == what
-                    for column in metric.columns
-                    if column.unit in _TEXTS
-                ]
+                metric = question(what, window)
+                sql, parameters = metric.sql, metric.parameters
+                texts = [column.name for column in BY_VIEW[what].columns if column.unit in _TEXTS]
             else:
                 return _json({"error": f"no export {what!r}"}, 404)
         return StreamingResponse(
-            await database.export(sql, parameters, texts, kind),
+            await while_waited_for(request, database.export(sql, parameters, texts, kind)),
             media_type=_MEDIA_TYPES[kind],
             headers={"Content-Disposition": f'attachment; filename="{what}.{kind}"'},
         )
 
     async def page(request: Request) -> Response:
-        return FileResponse(_STATIC / "index.html", headers={"Cache-Control": "no-cache"})
+        return _page()
+
+    async def not_found(request: Request, error: Exception) -> Response:
+        """The response 404: the page itself for people, a sentence in JSON for scripts."""
+        if request.url.path.startswith(("/api/", "/static/")):
+            return _json({"error": f"there is nothing at {request.url.path[:200]}"}, 404)
+        return _page(404)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -144,18 +186,33 @@ def page_app(settings: PageSettings) -> Starlette:
             Route("/api/overview", overview),
             Route("/api/conversations", conversation_list),
             Route("/api/conversation", conversation),
+            Route("/api/neighbours", neighbours),
+            Route("/api/escalation", escalation_tools, methods=["GET", "POST"]),
+            Route("/api/left-out", left_out),
             Route("/api/revision", revision),
             Route("/api/export/{what}.{kind}", export),
             Mount("/static", _Static(directory=_STATIC)),
         ],
-        middleware=[Middleware(Guard, names=settings.names, token=settings.token)],
-        exception_handlers={ValueError: _wrong, ClickHouseError: _failed, ClickHouseConnectionError: _failed},
+        middleware=[Middleware(Guard, names=settings.names, token=settings.token, cookie_key=settings.cookie_key)],
+        exception_handlers={
+            404: not_found,
+            ValueError: _wrong,
+            ClickHouseError: _failed,
+            ClickHouseConnectionError: _failed,
+            NobodyWaits: _unheard,
+            ClientDisconnect: _unheard,
+            TooSlow: _slow,
+        },
         lifespan=lifespan,
     )
 
 
+def _page(status: int = 200) -> Response:
+    return FileResponse(_STATIC / "index.html", status, headers={"Cache-Control": "no-cache"})
+
+
 class _Static(StaticFiles):
-    """Static files that a browser asks after each time: another version of the package is seen at once."""
+    """Static files that a browser revalidates each time, so that a new version of the package is used at once."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)
@@ -169,6 +226,25 @@ async def _wrong(request: Request, error: Exception) -> Response:
 
 async def _failed(request: Request, error: Exception) -> Response:
     return _json({"error": _said(error)}, 503)
+
+
+async def _slow(request: Request, error: Exception) -> Response:
+    response = _json({"error": str(error)}, 408)
+    response.headers["Connection"] = "close"
+    return response
+
+
+async def _unheard(request: Request, error: Exception) -> Response:
+    return Response(status_code=499)
+
+
+async def _both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
+    return await asyncio.gather(first, second)
+
+
+async def _large_json(content: Any) -> Response:
+    """A JSON response that is encoded in a thread, because that may take long."""
+    return await asyncio.to_thread(_json, content)
 
 
 def _said(error: Exception) -> str:

@@ -1,7 +1,6 @@
-"""OTLP over HTTP: ``POST /v1/traces`` in protobuf or JSON, as the OTLP specification says."""
+"""OTLP over HTTP: ``POST /v1/traces`` in protobuf or JSON, after the OTLP specification."""
 
-import zlib
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.json_format import MessageToJson
@@ -9,29 +8,44 @@ from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
-    ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from agentsight_otel.exporters.otlp import MalformedRequest, parse_json, parse_protobuf
-from agentsight_otel.local.receiver.writer import MAX_REQUEST_BYTES, Refused, Unavailable, Writer
+from agentsight_otel.local.hosts import SenderGuard
+from agentsight_otel.local.receiver.errors import (
+    MalformedRequest,
+    Refused,
+    TooLarge,
+    TooSlow,
+    Unavailable,
+    UnknownEncoding,
+)
+from agentsight_otel.local.receiver.intake import Intake
+from agentsight_otel.local.receiver.json_spans import parse_json
+from agentsight_otel.local.receiver.otlp_rows import Rejections
+from agentsight_otel.local.receiver.protobuf_spans import parse_protobuf
+from agentsight_otel.local.receiver.sent_spans import Parse
+from agentsight_otel.local.receiver.unpacking import unpacker
+from agentsight_otel.local.receiver.writer import Writer
 
 _PROTOBUF = "application/x-protobuf"
 _JSON = "application/json"
-_PARSERS: dict[str, Callable[[bytes], ExportTraceServiceRequest]] = {_PROTOBUF: parse_protobuf, _JSON: parse_json}
-_INVALID_ARGUMENT, _RESOURCE_EXHAUSTED, _UNAVAILABLE = 3, 8, 14
-_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_PARSERS: dict[str, Parse] = {_PROTOBUF: parse_protobuf, _JSON: parse_json}
+_INVALID_ARGUMENT, _DEADLINE_EXCEEDED, _RESOURCE_EXHAUSTED, _UNAVAILABLE = 3, 4, 8, 14
 
 
-def http_app(writer: Writer) -> Starlette:
+def http_app(writer: Writer, intake: Intake, *, origins: Sequence[str] = ()) -> Starlette:
     """The application behind port 4318.
 
     Args:
-        writer: Stores what comes.
+        writer: Stores the requests.
+        intake: Receives them.
+        origins: Origins of web pages that may send. Default: none.
     """
 
     async def traces(request: Request) -> Response:
@@ -40,67 +54,44 @@ def http_app(writer: Writer) -> Starlette:
         if parse is None:
             return Response(f"content-type: expected {_PROTOBUF} or {_JSON}\n", 415, media_type="text/plain")
         try:
-            body = await _body(request)
-            rejections = await writer.store(body, parse)
-        except _TooLarge:
-            return _failure(413, _RESOURCE_EXHAUSTED, f"more than {MAX_REQUEST_BYTES} bytes", media_type)
-        except _UnknownEncoding as error:
+            unpack = unpacker(",".join(request.headers.getlist("content-encoding")))
+            async with intake.body_of(request) as body:
+                rejections = await writer.store(body, unpack, parse, request.is_disconnected)
+        except TooLarge as error:
+            return _failure(413, _RESOURCE_EXHAUSTED, str(error), media_type)
+        except UnknownEncoding as error:
             return _failure(415, _INVALID_ARGUMENT, str(error), media_type)
         except (MalformedRequest, Refused) as error:
             return _failure(400, _INVALID_ARGUMENT, str(error), media_type)
+        except TooSlow as error:
+            return _failure(408, _DEADLINE_EXCEEDED, str(error), media_type, {"Connection": "close"})
         except Unavailable as error:
             return _failure(503, _UNAVAILABLE, str(error), media_type, {"Retry-After": "1"})
         except ClientDisconnect:
             return Response(status_code=400)
         return _message(200, response_to(rejections), media_type)
 
-    return Starlette(routes=[Route("/v1/traces", traces, methods=["POST"])])
+    return Starlette(
+        routes=[Route("/v1/traces", traces, methods=["POST"])],
+        middleware=[Middleware(SenderGuard, origins=origins)],
+    )
 
 
-def response_to(rejections: list[str]) -> ExportTraceServiceResponse:
-    """The answer to a request that was stored, perhaps but for some spans."""
-    if not rejections:
+def response_to(rejections: Rejections) -> ExportTraceServiceResponse:
+    """The response to a request that was stored, with the spans that were left out, if any."""
+    if not rejections.count:
         return ExportTraceServiceResponse()
     return ExportTraceServiceResponse(
         partial_success=ExportTracePartialSuccess(
-            rejected_spans=len(rejections), error_message="; ".join(dict.fromkeys(rejections))[:1000]
+            rejected_spans=rejections.count, error_message="; ".join(rejections.reasons)[:1000]
         )
     )
 
 
-class _TooLarge(Exception):
-    pass
-
-
-class _UnknownEncoding(Exception):
-    pass
-
-
-async def _body(request: Request) -> bytes:
-    """The body, unpacked, never more of it in memory than the limit."""
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip"):
-        raise _UnknownEncoding(f"content-encoding {encoding[:50]!r}: expected gzip or none")
-    unpacker = zlib.decompressobj(_GZIP_WINDOW) if encoding == "gzip" else None
-    parts: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        if unpacker is not None:
-            try:
-                chunk = unpacker.decompress(chunk, MAX_REQUEST_BYTES - size + 1)
-            except zlib.error as error:
-                raise MalformedRequest(f"not gzip: {error}") from None
-        size += len(chunk)
-        if size > MAX_REQUEST_BYTES:
-            raise _TooLarge
-        parts.append(chunk)
-    if unpacker is not None and not unpacker.eof:
-        raise MalformedRequest("the gzip stream ends too early")
-    return b"".join(parts)
-
-
 def _failure(status: int, code: int, message: str, media_type: str, headers: dict[str, str] | None = None) -> Response:
-    return _message(status, Status(code=code, message=message), media_type, headers)
+    # A message may quote the request, and half of a surrogate pair cannot be sent.
+    text = message.encode("utf-8", "replace").decode()
+    return _message(status, Status(code=code, message=text), media_type, headers)
 
 
 def _message(status: int, message: Message, media_type: str, headers: Any = None) -> Response:

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from agentsight_otel import clickhouse_client, replay, schema
+from agentsight_otel import replay
+from agentsight_otel.clickhouse import client as clickhouse_client
+from agentsight_otel.clickhouse import schema
 from agentsight_otel.local import EmbeddedClickHouse, demo
 from agentsight_otel.local.page import PageSettings
 from agentsight_otel.metrics import Window

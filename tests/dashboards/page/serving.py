@@ -1,18 +1,16 @@
 """The page in a thread, and a browser to look at it."""
 
-import asyncio
 import os
 import shutil
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from agentsight_otel.local.page import PageSettings, page_app
+from agentsight_otel.local.serving import serving_apart
 from tests.backends import missing
 
 DEADLINE_MS = 60_000
@@ -24,14 +22,8 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome")
 def serving(settings: PageSettings) -> Iterator[str]:
     """The page's address."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(page_app(settings), log_level="warning", lifespan="on"))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])), daemon=True)
-    thread.start()
-    try:
+    with serving_apart(page_app(settings), listening):
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(30)
 
 
 @contextmanager

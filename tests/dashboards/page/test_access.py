@@ -1,13 +1,15 @@
 """Who may see the page, and what a browser may do with it."""
 
 import http.client
-from urllib.parse import urlsplit
+import secrets
+from urllib.parse import quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from agentsight_otel.local.hosts import is_loopback
 from agentsight_otel.local.page import PageSettings
-from agentsight_otel.local.page.access import is_loopback
+from agentsight_otel.local.page.guesses import Guesses
 from tests.dashboards.page.serving import Visitor, serving
 
 TOKEN = "a token, & more"
@@ -69,11 +71,55 @@ def test_a_token_is_demanded_of_everybody(browser: Browser, schema_url: str) -> 
         page.get_by_role("button", name="Sign in").click()
         visitor.loaded()
         expect(page.locator("#metric_total_messages .value")).to_have_text("0")
-        cookie = next(each for each in visitor.context.cookies() if each["name"] == "agentsight_token")
+        cookie = next(each for each in visitor.context.cookies() if each["name"].startswith("agentsight_token"))
+        assert TOKEN not in cookie["value"]
         assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
         page.goto(f"{address}/conversations?token=a%20token%2C%20%26%20more&range=7d")
         assert page.url == f"{address}/conversations?range=7d"
         visitor.context.close()
+
+
+@pytest.mark.parametrize("token", ["ключ 鍵 🔑", "pâté", "a" * 500, "x%20&;=y"])
+def test_a_token_may_be_any_text(schema_url: str, token: str) -> None:
+    with serving(PageSettings(schema_url, token=token)) as address:
+        signed_in = get(address, f"/?token={quote(token)}")
+        assert signed_in.status == 303
+        cookie = signed_in.headers["Set-Cookie"].partition(";")[0]
+        assert quote(token) not in cookie and token not in cookie
+        assert get(address, "/api/about", Cookie=cookie).status == 200
+        assert get(address, "/api/about", Cookie=cookie[:-1]).status == 401
+        # As curl sends it: bytes of UTF-8.
+        assert get(address, "/api/about", Authorization=f"Bearer {token}".encode().decode("latin-1")).status == 200
+        assert get(address, "/api/about", Authorization=f"Bearer {token}x".encode().decode("latin-1")).status == 401
+
+
+def test_a_token_that_can_be_guessed_is_not_looked_at_after_many_wrong_ones(schema_url: str) -> None:
+    with serving(PageSettings(schema_url, token="secret")) as address:
+        cookie = get(address, "/?token=secret").headers["Set-Cookie"].partition(";")[0]
+        statuses = [get(address, "/api/about", Authorization=f"Bearer guess-{each}").status for each in range(20)]
+        assert statuses == [401] * 9 + [429] * 11
+        assert get(address, "/?token=secret").status == 429
+        assert get(address, "/api/about", Authorization="Bearer secret").status == 429
+        assert get(address, "/api/about", Cookie=cookie).status == 200
+
+
+def test_nobody_locks_out_the_owner_of_a_token_that_cannot_be_guessed(schema_url: str) -> None:
+    token = secrets.token_urlsafe(24)
+    with serving(PageSettings(schema_url, token=token)) as address:
+        statuses = [get(address, f"/?token=guess-{each}").status for each in range(20)]
+        assert statuses == [401] * 9 + [429] * 11
+        assert get(address, f"/?token={token}").status == 303
+
+
+def test_wrong_tokens_from_one_ipv6_network_are_one_senders() -> None:
+    guesses = Guesses("secret", clock=lambda: 1.0)
+    for number in range(10):
+        guesses.wrong(f"2001:db8:0:1::{number + 1:x}")
+    assert guesses.refuses("2001:db8:0:1:ffff::1") and guesses.refuses("2001:db8:0:1::1%eth0")
+    assert not guesses.refuses("2001:db8:0:2::1") and not guesses.refuses("::ffff:10.0.0.1")
+    for _ in range(10):
+        guesses.wrong("::ffff:10.0.0.1")
+    assert guesses.refuses("::ffff:10.0.0.1") and not guesses.refuses("::ffff:10.0.0.2")
 
 
 @pytest.mark.parametrize(

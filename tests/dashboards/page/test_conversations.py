@@ -10,9 +10,12 @@ import pyarrow.parquet
 import pytest
 from playwright.sync_api import Page, expect
 
-from agentsight_otel import clickhouse_client, metrics
-from agentsight_otel.exporters.clickhouse import RowInserter
-from agentsight_otel.exporters.otlp import parse_json, request_to_rows
+from agentsight_otel import metrics
+from agentsight_otel._export.clickhouse import RowInserter
+from agentsight_otel.clickhouse import client as clickhouse_client
+from agentsight_otel.local.page import first_run
+from agentsight_otel.local.receiver.json_spans import parse_json
+from agentsight_otel.local.receiver.otlp_rows import request_to_rows
 from tests.dashboards.page.conftest import DAYS, WINDOW
 from tests.dashboards.page.hostile import EVIL, FORMULA, spans_of
 from tests.dashboards.page.serving import Visitor
@@ -88,7 +91,7 @@ def test_the_list_can_be_searched_ordered_and_turned(visitor: Visitor, demo_page
     page.wait_for_url("**order=messages**")
     visitor.loaded()
     assert "page=" not in page.url
-    counts = [int(line.split()[0]) for line in page.locator("a.conversation .end:nth-last-child(2)").all_inner_texts()]
+    counts = [int(line.split()[0]) for line in page.locator("a.conversation .end:nth-last-child(3)").all_inner_texts()]
     assert counts == sorted(counts, reverse=True)
     page.locator("#search").fill("SUITCASE")
     page.keyboard.press("Enter")
@@ -118,6 +121,14 @@ def test_a_transcript_has_messages_tools_and_timings(visitor: Visitor, demo_page
     waited = (answered - asked) / timedelta(seconds=1)
     said = page.locator(".message.agent .tag").first.inner_text()
     assert said.replace("\u202f", " ") == f"after {waited:.2f} s" if waited < 9.95 else said
+    spans = ask(
+        "SELECT SpanName, SpanId FROM otel_traces WHERE ConversationId = {id:String} ORDER BY Timestamp",
+        id=conversation_id,
+    )
+    assert sorted(page.locator(".span-name bdi").all_inner_texts()) == sorted(name for name, _ in spans)
+    under = page.locator(".waterfall .root > ol > li > ol .span-name bdi").all_inner_texts()
+    assert under and all(name.startswith(("execute_tool ", "chat ")) for name in under), "what a turn did lies under it"
+    expect(page.locator("#neighbours a")).not_to_have_count(0)
     tools = ask(
         "SELECT tool, duration_s, arguments FROM tool_calls_v WHERE conversation_id = {id:String} ORDER BY timestamp",
         id=conversation_id,
@@ -137,6 +148,34 @@ def test_a_transcript_has_messages_tools_and_timings(visitor: Visitor, demo_page
     visitor.problems.clear()
 
 
+def test_the_demo_has_all_that_a_conversation_can_show(visitor: Visitor, demo_page: str) -> None:
+    page = visitor.open(f"{demo_page}/conversations?{DAYS}&errors=1")
+    page.locator("a.conversation").first.click()
+    page.wait_for_selector(".thread .message")
+    expect(page.locator(".facts-card")).to_contain_text("model call")
+    expect(page.locator(".thread .event").filter(has_text="tokens").first).to_contain_text("Model ")
+    page.locator(".tool.failed summary").first.click()
+    expect(page.locator(".tool.failed pre")).to_have_count(2)  # arguments, and what came of it
+    expect(page.locator(".span.failed")).not_to_have_count(0)
+    expect(page.locator(".span.of-llm").first).to_contain_text("tokens")
+    right = page.evaluate(
+        "Math.max(...[...document.querySelectorAll('.track i')].map((i) => i.getBoundingClientRect().right))"
+    )
+    assert right <= page.evaluate("document.querySelector('.trace-card').getBoundingClientRect().right")
+    page.locator(".span").filter(has_text="execute_tool").first.click()
+    expect(page.locator(".tool details[open]")).not_to_have_count(0)
+    page.goto(f"{demo_page}/conversations?{DAYS}&sentiment=positive")
+    visitor.loaded()
+    comments = 0
+    for number in range(12):
+        page.locator("a.conversation").nth(number).click()
+        page.wait_for_selector(".thread .message")
+        comments += page.locator(".thread q").count()
+        page.go_back()
+        visitor.loaded()
+    assert comments
+
+
 def test_what_is_shown_can_be_saved_and_read_back(visitor: Visitor, demo_page: str, demo_url: str) -> None:
     page = visitor.open(f"{demo_page}/?{DAYS}")
     rows = metrics.fetch(demo_url, WINDOW).metrics["metric_tool_usage"]
@@ -147,8 +186,7 @@ def test_what_is_shown_can_be_saved_and_read_back(visitor: Visitor, demo_page: s
             page.locator("#metric_tool_usage .export").get_by_role("link", name=kind).click()
         saved[kind] = download.value.path().read_bytes()
         assert download.value.suggested_filename == f"metric_tool_usage.{kind.lower()}"
-        page.locator("#metric_tool_usage .export summary").click()
-    read = list(csv.DictReader(io.StringIO(saved["CSV"].decode())))
+    read = list(csv.DictReader(io.StringIO(saved["CSV"].decode("utf-8-sig"))))
     assert [(line["tool"], int(line["calls"]), float(line["average_s"])) for line in read] == [
         (row["tool"], row["calls"], pytest.approx(row["average_s"])) for row in rows
     ]
@@ -158,7 +196,8 @@ def test_what_is_shown_can_be_saved_and_read_back(visitor: Visitor, demo_page: s
     ]
     request = visitor.context.request
     answer = request.get(f"{demo_page}/api/export/conversations.csv?{DAYS}&timezone=Europe/Athens&device=mobile")
-    lines = list(csv.DictReader(io.StringIO(answer.body().decode())))
+    assert answer.body().startswith(b"\xef\xbb\xbf"), "Excel would read it in the computer's old code page"
+    lines = list(csv.DictReader(io.StringIO(answer.body().decode("utf-8-sig"))))
     window = metrics.Window(WINDOW.start, WINDOW.end, WINDOW.timezone, {"device": ["mobile"]})
     with clickhouse_client.connect(demo_url) as client:
         wanted = metrics.query(client, "metric_total_conversations", window)[0]["conversations"]
@@ -202,7 +241,7 @@ def test_hostile_content_stays_text(page_of: str, schema_url: str, visitor: Visi
     assert page.evaluate("document.querySelectorAll('main img, main script, main iframe, main [onerror]').length") == 0
     assert page.evaluate("window.pwned === undefined")
     answer = visitor.context.request.get(f"{page_of}/api/export/conversations.csv?range=24h")
-    (line,) = csv.DictReader(io.StringIO(answer.body().decode()))
+    (line,) = csv.DictReader(io.StringIO(answer.body().decode("utf-8-sig")))
     assert line["customer_id"] == f"'{FORMULA}"
     assert line["conversation_id"] == EVIL
     parquet = visitor.context.request.get(f"{page_of}/api/export/conversations.parquet?range=24h").body()
@@ -214,13 +253,18 @@ def test_an_empty_database_says_what_to_do_and_shows_what_then_comes(
 ) -> None:
     page = visitor.open(f"{page_of}/")
     expect(page.locator("#notice")).to_contain_text("export OTEL_SERVICE_NAME=my-agent")
-    expect(page.locator("#metric_total_messages .value")).to_have_text("0")
-    expect(page.locator("#metric_agent_response_time .value")).to_have_text("–")
-    assert page.locator(".nothing").count() >= 5
+    expect(page.locator("#notice")).to_contain_text("Waiting for the first span")
+    expect(page.locator("#notice")).to_contain_text(first_run.PYTHON.splitlines()[0])
+    expect(page.locator("#metric_total_messages")).to_be_hidden()
     rows, _ = request_to_rows(parse_json(spans_of(datetime.now().astimezone())))
     RowInserter(schema_url).insert(rows)
+    # By itself.
     expect(page.locator("#metric_total_messages .value")).to_have_text("2")
     expect(page.locator("#notice")).to_be_empty()
+    page.goto(f"{page_of}/?from=2020-01-01&to=2020-01-02")
+    expect(page.locator("#notice")).to_contain_text("No conversations in this window")
+    expect(page.locator("#metric_total_messages .value")).to_have_text("0")
+    expect(page.locator("#metric_agent_response_time .value")).to_have_text("–")
 
 
 def test_a_hundred_thousand_conversations(page_of: str, schema_url: str, visitor: Visitor) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from agentsight_otel import clickhouse_client, metrics
+from agentsight_otel import metrics, replay
+from agentsight_otel.clickhouse import client as clickhouse_client
 from agentsight_otel.metrics import METRICS, Window
 from tests.dashboards.page.conftest import DAYS, WINDOW
 from tests.dashboards.page.serving import Visitor
@@ -64,6 +65,9 @@ def test_every_figure_is_that_of_its_view(visitor: Visitor, demo_page: str, repo
         assert f"from {form(was)}" in text(page, f"#{view} .change")
         share = (value - was) / was * 100
         moved = f"{abs(share):.0f} %" if abs(share) >= 9.95 else f"{abs(share):.1f} %"
+        if column.endswith("rate"):
+            points = f"{abs(value - was) * 100:.1f}"
+            moved = f"{points} {'point' if points == '1.0' else 'points'}"
         assert f"{'▲' if share > 0 else '▼'} {moved}" in text(page, f"#{view} .change")
         for detail in details:
             assert detail in text(page, f"#{view} .detail")
@@ -71,6 +75,10 @@ def test_every_figure_is_that_of_its_view(visitor: Visitor, demo_page: str, repo
     shown = text(page, "#feedback")
     for sentiment in ("positive", "neutral", "negative"):
         assert f"{sentiment.capitalize()} {feedback[sentiment]}" in shown
+    # Two shares of different wholes stand on one screen: it says which is of what.
+    rated = feedback["positive"] + feedback["negative"]
+    assert f"Satisfaction, {percent(feedback['positive_rate'])}, leaves the neutral ones out" in shown
+    assert f"{feedback['positive']} of {rated}" in shown
 
 
 def test_every_row_of_the_panels_is_that_of_its_view(visitor: Visitor, demo_page: str, report: metrics.Report) -> None:
@@ -102,7 +110,7 @@ def test_every_row_of_the_panels_is_that_of_its_view(visitor: Visitor, demo_page
     messages = [row["messages"] for row in report.metrics["metric_daily_overview"] if row["messages"]]
     assert [round(height / heights[0], 2) for height in heights] == [round(each / messages[0], 2) for each in messages]
     tools = [
-        " ".join(each.inner_text().split())
+        " ".join(each.inner_text().replace("hands over", "").split())
         for each in page.locator("#metric_tool_usage tbody tr").all()
         if each.is_visible()
     ]
@@ -245,6 +253,7 @@ def test_each_chart_can_be_read_as_a_table_and_the_page_be_walked_by_keys(
         assert page.locator(f"#{view} table.data").count() == 0
     unnamed = page.evaluate(
         "[...document.querySelectorAll('a[href], button, input, select')].filter((each) => each.checkVisibility() &&"
+        " !each.closest('[aria-hidden]') &&"
         " !(each.ariaLabel || each.textContent.trim() || each.labels?.length)).map((each) => each.outerHTML)"
     )
     assert unnamed == []
@@ -296,3 +305,17 @@ def test_metrics_of_the_api_are_those_of_the_views(visitor: Visitor, demo_page: 
         refused = visitor.context.request.get(f"{demo_page}/api/overview?{wrong}")
         assert refused.status == 400
         assert said in refused.json()["error"]
+
+
+def test_what_the_figures_leave_out_is_shown_when_it_is_unfolded(
+    page_of: str, schema_url: str, visitor: Visitor
+) -> None:
+    said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]
+    lines = [json.dumps({"conversation_id": f"c{n}", "customer_id": "Guest", "messages": said}) for n in range(3)]
+    replay.play(replay.read(lines).transcripts, schema_url)
+    page = visitor.open(f"{page_of}/")
+    assert not any("left-out" in address for address in visitor.requested if "/api/" in address)
+    page.locator("#left-out summary").click()
+    cells = page.locator("#left-out tbody tr").first.locator("td")
+    expect(cells).to_have_text(["No customer: counted as nobody's", "guest", "3", re.compile(r"\d+")])
+    expect(page.locator("#metric_individual_users .value")).to_have_text("0")

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from agentsight_otel import clickhouse_client
+from agentsight_otel.clickhouse import client as clickhouse_client
 from agentsight_otel.metrics import Window
 from tests.dashboards.page.conftest import UNTIL, WINDOW
 from tests.sql.storing import assert_overview_agrees

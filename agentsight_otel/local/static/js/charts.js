@@ -35,7 +35,7 @@ function buckets(rows) {
 export function daily(holder, rows, href) {
   const days = buckets(rows);
   const draw = () => {
-    const width = Math.max(holder.clientWidth, 260);
+    const width = onPaper ? PAPER_WIDTH : Math.max(holder.clientWidth, 260);
     const height = 2 * BAND + GAP + 52;
     const step = (width - LEFT) / days.length;
     const bar = Math.max(1, Math.min(step * 0.68, 34));
@@ -73,6 +73,16 @@ export function daily(holder, rows, href) {
   follow(holder, draw);
 }
 
+const PAPER_WIDTH = 720;
+const drawn = new Map();
+let onPaper = false;
+
+/** Draws for paper, where letters as small as those of a wide screen could not be read, or for the screen again. */
+export function drawForPaper(is) {
+  onPaper = is;
+  for (const [holder, draw] of drawn) if (holder.isConnected) draw();
+}
+
 const observed = new WeakMap();
 
 /** Draws now, and again whenever the width changes. */
@@ -85,6 +95,8 @@ function follow(holder, draw) {
     draw();
   });
   observed.set(holder, observer);
+  for (const each of drawn.keys()) if (!each.isConnected) drawn.delete(each);
+  drawn.set(holder, draw);
   if (holder.clientWidth) { width = holder.clientWidth; draw(); }
   observer.observe(holder);
 }
@@ -114,7 +126,7 @@ let world = null;
 /** The shapes of the countries, asked for once. */
 export const loadWorld = () => (world ??= fetch("/static/world.json").then((answer) => answer.json()));
 
-/** Countries coloured by their conversations; small ones are dots. */
+/** Countries coloured by their conversations; small ones are dots. For the eye and the mouse: the list beside it says the same. */
 export async function worldMap(holder, rows, href) {
   const { viewBox, shapes, dots } = await loadWorld();
   const counts = new Map(rows.map((row) => [row.country, row.conversations]));
@@ -126,11 +138,11 @@ export async function worldMap(holder, rows, href) {
     shape.style.setProperty("--level", Math.sqrt(value / most).toFixed(3));
     shape.classList.add("known");
     const tip = `${country(code)}\n${plural(value, "conversation")}`;
-    return svg("a", { href: href(code), "data-tip": tip, "aria-label": tip.replace("\n", ", "), tabindex: "-1" }, shape);
+    return svg("a", { href: href(code), "data-tip": tip, tabindex: "-1" }, shape);
   };
   const land = Object.entries(shapes).filter(([code]) => !(code in dots && counts.get(code))).map(([code, d]) => place(code, svg("path", { d, "data-country": code })));
   const small = Object.entries(dots).filter(([code]) => counts.get(code)).map(([code, [cx, cy]]) => place(code, svg("circle", { cx, cy, r: 7, "data-country": code })));
-  put(holder, svg("svg", { viewBox, class: "world", role: "img", "aria-label": `World map: conversations from ${plural(counts.size, "country", "countries")}; the list beside it has the figures` }, land, small),
+  put(holder, svg("svg", { viewBox, class: "world", "aria-hidden": "true" }, land, small),
     most ? h("p", { class: "legend" }, h("span"), scale("1", short(most))) : null);
 }
 
@@ -138,7 +150,7 @@ export async function worldMap(holder, rows, href) {
  * Names with bars, the largest first.
  * @param {{name: string, value: number, href?: string, mark?: string, quiet?: boolean}[]} items
  */
-export function barList(items, { most = 8, unit = "conversation" } = {}) {
+export function barList(items, { most = 8, unit = "conversation", of = "value", ofMany = `${of}s` } = {}) {
   if (!items.length) return nothing();
   const largest = Math.max(...items.map((item) => item.value));
   const total = items.reduce((sum, item) => sum + item.value, 0);
@@ -146,19 +158,21 @@ export function barList(items, { most = 8, unit = "conversation" } = {}) {
     h("span", { class: "name" }, item.mark ? h("span", { class: "code", "aria-hidden": "true" }, item.mark) : null, h("bdi", null, item.name)), h("span", { class: "number" }, short(item.value)), h("span", { class: "share" }, percent(item.value / total, 0))));
   const rest = items.slice(most);
   return [h("ol", { class: "bars" }, items.slice(0, most).map(line)),
-    rest.length ? h("details", { class: "more" }, h("summary", null, `${count(rest.length)} more`), h("ol", { class: "bars" }, rest.map(line))) : null];
+    rest.length ? h("details", { class: "more" }, h("summary", null, `${plural(rest.length, `more ${of}`, `more ${ofMany}`)}, ${plural(rest.reduce((sum, item) => sum + item.value, 0), unit)}`), h("ol", { class: "bars" }, rest.map(line))) : null];
 }
 
 export const nothing = (text = "Nothing in this window") => h("p", { class: "nothing" }, text);
 
 /** What went well and what did not, as one bar of three parts. */
 export function feedbackBar(row, href) {
+  const rated = row.positive + row.negative;
   const parts = [["positive", "Positive"], ["neutral", "Neutral"], ["negative", "Negative"]];
   if (!row.total) return nothing("No feedback in this window");
   return [
     h("div", { class: "stack", "aria-hidden": "true" }, parts.map(([name]) => h("i", { class: name, style: { "flex-grow": String(row[name]) } }))),
     h("p", { class: "given" }, h("strong", null, short(row.total)), ` ${row.total === 1 ? "conversation" : "conversations"} rated`),
     h("ul", { class: "feedback" }, parts.map(([name, label]) => h("li", null, h("a", { href: href(name), "data-tip": `${label}\n${plural(row[name], "conversation")}, ${percent(row[name] / row.total)}` }, h("i", { class: `dot ${name}`, "aria-hidden": "true" }), h("span", { class: "name" }, label), h("strong", null, short(row[name])), h("span", { class: "share" }, percent(row[name] / row.total, 0)))))),
+    h("p", { class: "legend" }, rated ? `Shares of all ${short(row.total)}. Satisfaction, ${percent(row.positive / rated)}, leaves the neutral ones out: ${short(row.positive)} of ${short(rated)}.` : `Shares of all ${short(row.total)}.`),
   ];
 }
 

@@ -46,14 +46,31 @@ function toggle(name) {
 }
 
 export function startControls() {
-  addEventListener("click", (event) => { if (open && event.target.isConnected && !event.target.closest(".menu-holder")) toggle(open); });
+  addEventListener("click", (event) => {
+    if (!event.target.isConnected) return;
+    if (open && !event.target.closest(".menu-holder")) toggle(open);
+    for (const menu of openDetails()) if (!menu.contains(event.target) || event.target.closest("a[download]")) menu.open = false;
+  });
   addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !open) return;
+    if (event.key !== "Escape") return;
+    for (const menu of openDetails()) {
+      const inside = menu.contains(document.activeElement);
+      menu.open = false;
+      if (inside) menu.querySelector("summary").focus();
+    }
+    if (!open) return;
     const name = open;
     toggle(open);
     byId(`${name}-button`).focus();
   });
+  // One menu at a time, also where the keyboard goes on to the next.
+  addEventListener("focusin", (event) => {
+    for (const menu of openDetails()) if (!menu.contains(event.target)) menu.open = false;
+  });
 }
+
+/** Menus that are details: exports, hand-overs. */
+const openDetails = () => document.querySelectorAll("details.export[open], details.menu-details[open]");
 
 function dates() {
   const from = h("input", { type: "date", id: "from", required: true, value: params().get("from")?.slice(0, 10) });

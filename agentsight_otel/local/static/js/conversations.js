@@ -4,7 +4,7 @@ import { announce, h, put } from "./dom.js";
 import { WEEKDAYS, channel, count, country, hourSpan, language, plural, seconds, shortMoment, word } from "./format.js";
 import { setFacets } from "./controls.js";
 import { exports } from "./overview.js";
-import { changed, get, go, link, params, query, settings, zone } from "./state.js";
+import { changed, get, go, linkInList, params, query, settings, zone } from "./state.js";
 
 const ABOUT = { started: "that started in the window", messages: "with messages in the window", visits: "first seen in the window", escalated: "handed to a human", identified: "with a known customer", timed: "with a duration" };
 const ORDERS = { newest: "Newest first", oldest: "Oldest first", longest: "Longest first", messages: "Most messages first" };
@@ -54,7 +54,7 @@ const empty = () => h("div", { class: "empty" }, h("h2", null, "No conversations
 function line(row) {
   const when = row.started_at ?? row.first_seen_at;
   const about = row.preview || (row.messages ? "" : row.started_at ? "No messages" : "Opened, nothing said");
-  return h("a", { class: "conversation", href: link("/conversation", { id: row.conversation_id }) },
+  return h("a", { class: "conversation", href: () => linkInList("/conversation", { id: row.conversation_id }) },
     h("span", { class: "when" }, shortMoment(when, zone())),
     h("span", { class: "what" }, h("strong", { class: row.preview ? null : "quiet" }, h("bdi", null, row.name || about)), h("span", { class: "who" }, h("bdi", null, row.conversation_id), row.customer_id ? [" · ", h("bdi", null, row.customer_id)] : null)),
     h("span", { class: "marks" },
@@ -63,14 +63,15 @@ function line(row) {
       row.sentiment ? h("span", { class: `tag ${{ positive: "good", negative: "bad" }[row.sentiment] ?? ""}` }, row.sentiment) : null),
     h("span", { class: "facts" }, [channel(row.device), channel(row.source), language(row.language), country(row.country)].filter((text) => text !== "Unknown").join(" · ")),
     h("span", { class: "end" }, plural(row.messages, "message")),
-    h("span", { class: "end" }, seconds(row.duration_s)));
+    h("span", { class: "end" }, seconds(row.duration_s)),
+    h("span", { class: "opens", "aria-hidden": "true" }, "›"));
 }
 
 function pages(total) {
   const size = settings.about.page_size;
   const last = Math.max(0, Math.ceil(total / size) - 1);
   const page = Math.min(Number(params().get("page") ?? 0), last);
-  const to = (number, text) => (number < 0 || number > last ? h("span", { class: "quiet" }, text) : h("a", { href: changed({ page: number || null }) }, text));
+  const to = (number, text) => (number < 0 || number > last ? h("span", { class: "quiet" }, text) : h("a", { href: () => changed({ page: number || null }) }, text));
   put(document.getElementById("pages"), last ? [to(page - 1, "← Newer"), h("span", null, `${count(page * size + 1)}–${count(Math.min((page + 1) * size, total))} of ${count(total)}`), to(page + 1, "Older →")] : null);
 }
 

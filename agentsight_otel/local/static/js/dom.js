@@ -5,7 +5,11 @@ const SVG = "http://www.w3.org/2000/svg";
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    if (typeof value === "function" && name === "href") {
+      element.hrefNow = value;
+      element.dataset.link = "";
+      element.setAttribute("href", value());
+    } else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "style") for (const [property, text] of Object.entries(value)) element.style.setProperty(property, text);
     else element.setAttribute(name, value === true ? "" : value);
   }
@@ -16,6 +20,26 @@ function fill(element, attributes, children) {
 export const h = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
 export const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 export const byId = (id) => document.getElementById(id);
+
+/** Makes every link that was given as a function anew: what is on the screen leads to where the URL now says. */
+export function refreshLinks() {
+  for (const element of document.querySelectorAll("[data-link]")) element.setAttribute("href", element.hrefNow());
+}
+
+/** A button that copies a text. */
+export function copyButton(text, label, shown = "Copy") {
+  const button = h("button", { type: "button", class: "text copy", "aria-label": label, onclick: async () => {
+    try {
+      await navigator.clipboard.writeText(typeof text === "function" ? text() : text);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Not allowed here";
+    }
+    announce(button.textContent);
+    setTimeout(() => { button.textContent = shown; }, 2000);
+  } }, shown);
+  return button;
+}
 
 /** Replaces what an element holds. */
 export function put(element, ...children) {

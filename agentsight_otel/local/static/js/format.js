@@ -27,10 +27,15 @@ export function seconds(value) {
 
 export const byUnit = { count, seconds, ratio: percent };
 
-/** The change against the period before: a text, and whether it is good (1), bad (-1) or neither. */
-export function change(now, before, direction) {
+/** The change against the period before: a text, and whether it is good (1), bad (-1) or neither. A share's is in points. */
+export function change(now, before, direction, isShare = false) {
   if (now === null || now === undefined || before === null || before === undefined) return null;
   if (now === before) return { text: "no change", arrow: "", verdict: 0 };
+  if (isShare) {
+    const points = Math.abs(now - before) * 100;
+    const text = `${points.toFixed(1)}\u202f${points.toFixed(1) === "1.0" ? "point" : "points"}`;
+    return { text, arrow: now > before ? "▲" : "▼", verdict: Math.sign(now - before) * direction };
+  }
   if (before === 0) return { text: "new", arrow: "▲", verdict: direction };
   const share = (now - before) / before;
   const size = Math.abs(share) * 100;
@@ -50,9 +55,9 @@ function named(kind, pattern, code) {
 export const country = (code) => named("region", /^[A-Z]{2}$/, code);
 export const language = (code) => named("language", /^[a-z]{2,3}$/, code);
 export const word = (value) => (value === "unknown" ? "Unknown" : value);
-const BRANDS = { ios: "iOS", whatsapp: "WhatsApp", web: "Web", sms: "SMS", api: "API", line: "LINE" };
-/** A known channel or device with its usual capitals, any other just as it was sent. */
-export const channel = (value) => BRANDS[value] ?? (/^(desktop|mobile|tablet|viber|messenger|email|voice|android|telegram|slack|phone|unknown)$/.test(value) ? value[0].toUpperCase() + value.slice(1) : value);
+const BRANDS = { ios: "iOS", ipados: "iPadOS", macos: "macOS", whatsapp: "WhatsApp", sms: "SMS", mms: "MMS", api: "API", line: "LINE", wechat: "WeChat", linkedin: "LinkedIn", tiktok: "TikTok", youtube: "YouTube", pos: "POS", ivr: "IVR", rcs: "RCS" };
+/** Channels and devices are stored in small letters: known ones get their usual capitals, all others a first one. */
+export const channel = (value) => BRANDS[value] ?? (value ? value[0].toUpperCase() + value.slice(1) : value);
 export const valueName = (filter, value) => ({ country, language, device: channel, source: channel })[filter]?.(value) ?? word(value);
 
 const formats = new Map();

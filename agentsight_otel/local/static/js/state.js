@@ -2,6 +2,8 @@
 
 export const RANGES = [["24h", "24 h"], ["7d", "7 d"], ["14d", "14 d"], ["30d", "30 d"], ["90d", "90 d"]];
 const WINDOW = ["range", "from", "to", "timezone", "service", "environment", "device", "source", "language", "country"];
+const LIST = ["about", "tool", "errors", "sentiment", "weekday", "hour", "search", "order"];
+const KNOWN = { "/": WINDOW, "/conversations": [...WINDOW, ...LIST, "page"], "/conversation": [...WINDOW, ...LIST, "page", "id", "since"] };
 
 export const settings = { about: null, revision: 0 };
 
@@ -18,12 +20,26 @@ export function query(extra = {}) {
   return asked;
 }
 
+// Every address is made by the four functions below, from the URL as it is when they are called. An element that is
+// given such a function as its href, not what it gave, follows the URL: dom.js calls it again whenever that changes.
+
 /** A link within the page that keeps window and filters; a list as value sets several, null removes. */
-export function link(path, changes = {}) {
+export const link = (path, changes = {}) => kept(path, WINDOW, changes);
+
+/** The same that also keeps what a list is of, for the way to one conversation, to the next, and back. */
+export const linkInList = (path, changes = {}) => kept(path, [...WINDOW, ...LIST], changes);
+
+/** What saves a metric, a list or a transcript as a file. */
+export const download = (what, kind, extra = {}) => `/api/export/${what}.${kind}?${query(extra)}`;
+
+function kept(path, names, changes) {
   const next = new URLSearchParams();
-  for (const [name, value] of params()) if (WINDOW.includes(name)) next.append(name, value);
+  for (const [name, value] of params()) if (names.includes(name)) next.append(name, value);
   return `${path}${search(next, changes)}`;
 }
+
+/** Parameters of the URL that mean nothing on this page: mistyped ones, mostly. */
+export const unknownParameters = () => [...new Set(params().keys())].filter((name) => !(KNOWN[location.pathname] ?? []).includes(name));
 
 /** The same page with some of its parameters changed. */
 export const changed = (changes) => `${location.pathname}${search(params(), { page: null, ...changes })}`;
@@ -43,6 +59,14 @@ export const onNavigate = (handler) => { navigate = handler; };
 export function go(href, { replace = false } = {}) {
   history[replace ? "replaceState" : "pushState"](null, "", href);
   navigate();
+}
+
+/** Sends JSON and reads the answer, or throws what it says. */
+export async function post(path, content) {
+  const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(content) });
+  const body = await answer.json().catch(() => ({ error: `${answer.status} ${answer.statusText}` }));
+  if (!answer.ok) throw new Error(body.error ?? answer.statusText);
+  return body;
 }
 
 /** Reads an answer, or throws what it says. */

@@ -1,0 +1,1 @@
+"""What every other room stands on: settings, the never-raise boundary, the clock, bounded values, baggage."""

@@ -1,0 +1,1 @@
+"""init, flush, shutdown, fork and exit."""

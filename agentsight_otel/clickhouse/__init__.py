@@ -1,0 +1,1 @@
+"""The database, without the SDK: connections, the schema and its files, the metric views and their titles."""

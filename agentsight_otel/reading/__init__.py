@@ -1,1 +1,0 @@
-"""What the reader is made of: filters to SQL, rows to documents."""

@@ -1,0 +1,1 @@
+"""The formats of recordings: each module recognises one format, and reads it."""

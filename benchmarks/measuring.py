@@ -1,0 +1,76 @@
+"""What a query costs ClickHouse: time, processor time and memory, from its own log."""
+
+import statistics
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agentsight_otel.metrics import METRICS, Window, query_parameters, view_call
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one query, asked several times.
+
+    Attributes:
+        wall_ms: Median, as the client sees it.
+        cpu_ms: Processor time of the cheapest run: what else the machine does changes it least.
+        memory_mib: At most.
+    """
+
+    wall_ms: float
+    cpu_ms: float
+    memory_mib: float
+
+
+def cost(
+    client: Any,
+    sqls: Sequence[str],
+    parameters: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Cost:
+    """Runs statements, those of one kind, one after the other."""
+    ids, walls = [], []
+    for sql in sqls:
+        ids.append(uuid.uuid4().hex)
+        began = time.perf_counter()
+        ask = client.query if sql.lstrip().startswith(("SELECT", "WITH")) else client.command
+        ask(sql, parameters=parameters, settings={**(settings or {}), "query_id": ids[-1], "log_queries": 1})
+        walls.append((time.perf_counter() - began) * 1_000)
+    client.command("SYSTEM FLUSH LOGS")
+    rows = client.query(
+        "SELECT (ProfileEvents['UserTimeMicroseconds'] + ProfileEvents['SystemTimeMicroseconds']) / 1000,"
+        " memory_usage / 1048576 FROM system.query_log"
+        " WHERE type = 'QueryFinish' AND event_date >= today() - 1 AND query_id IN {ids:Array(String)}",
+        parameters={"ids": ids},
+    ).result_rows
+    assert len(rows) == len(sqls), "ClickHouse did not log every query"
+    return Cost(statistics.median(walls), min(row[0] for row in rows), max(row[1] for row in rows))
+
+
+def view_costs(client: Any, window: Window, runs: int) -> dict[str, Cost]:
+    """Of each of the 15 metrics, by view."""
+    return {
+        view: cost(client, [f"SELECT * FROM {view_call(view)}"] * runs, query_parameters(window)) for view in METRICS
+    }
+
+
+def settle(client: Any, wait_s: float = 600) -> None:
+    """Waits until resolved has what was inserted, so that no query resolves it itself."""
+    deadline = time.monotonic() + wait_s
+    while client.query("SELECT live_conversations FROM pipeline_resolved").result_rows[0][0]:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"resolved is not up to date after {wait_s:g} s")
+        time.sleep(2)
+
+
+def settle_at_once(client: Any) -> None:
+    """The same within seconds: has what was touched now count as touched a while ago."""
+    client.command("SYSTEM STOP VIEW resolved_mv")
+    client.command("INSERT INTO touched SELECT touched_at - 120, conversation_key, trace_key FROM touched")
+    client.command("DELETE FROM resolved WHERE day = 2147483647")
+    for sql in ("SYSTEM START VIEW resolved_mv", "SYSTEM REFRESH VIEW resolved_mv", "SYSTEM WAIT VIEW resolved_mv"):
+        client.command(sql)
+    client.command("TRUNCATE TABLE touched")

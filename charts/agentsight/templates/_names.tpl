@@ -1,0 +1,81 @@
+{{- define "agentsight.labels" -}}
+app.kubernetes.io/name: {{ .name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- end }}
+
+{{- define "agentsight.selector" -}}
+app.kubernetes.io/name: {{ .name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- end }}
+
+{{- define "agentsight.gateway" -}}{{ .Release.Name }}-gateway{{- end }}
+{{- define "agentsight.agent" -}}{{ .Release.Name }}-agent{{- end }}
+
+{{- define "agentsight.pod" -}}
+automountServiceAccountToken: false
+terminationGracePeriodSeconds: 60
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "agentsight.ports" -}}
+ports:
+  - {name: otlp-grpc, containerPort: 4317}
+  - {name: otlp-http, containerPort: 4318}
+  - {name: health, containerPort: 13133}
+  - {name: metrics, containerPort: 8888}
+startupProbe:
+  httpGet: {path: /, port: health}
+  periodSeconds: 2
+  # Compacting a large queue takes its time at the start.
+  failureThreshold: 90
+livenessProbe:
+  httpGet: {path: /, port: health}
+readinessProbe:
+  httpGet: {path: /, port: health}
+  periodSeconds: 5
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- define "agentsight.env" -}}
+{{- range $name, $value := . }}
+- {name: {{ $name }}, value: {{ $value | quote }}}
+{{- end }}
+{{- end }}
+
+{{- define "agentsight.service" -}}
+- {name: otlp-grpc, port: 4317, targetPort: otlp-grpc, appProtocol: grpc}
+- {name: otlp-http, port: 4318, targetPort: otlp-http}
+{{- end }}
+
+{{- define "agentsight.nativePort" -}}
+{{ .Values.clickhouse.nativePort | default (ternary 9440 9000 .Values.clickhouse.secure) }}
+{{- end }}
+
+{{- define "agentsight.httpPort" -}}
+{{ .Values.clickhouse.httpPort | default (ternary 8443 8123 .Values.clickhouse.secure) }}
+{{- end }}
+
+{{- /* The authority that ClickHouse's certificate is of, where it is not one of the system's. */}}
+{{- define "agentsight.caMount" -}}
+{{- if .Values.clickhouse.caConfigMap }}
+- {name: clickhouse-ca, mountPath: /etc/agentsight-clickhouse-ca, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "agentsight.caVolume" -}}
+{{- with .Values.clickhouse.caConfigMap }}
+- name: clickhouse-ca
+  configMap: {name: {{ . }}}
+{{- end }}
+{{- end }}

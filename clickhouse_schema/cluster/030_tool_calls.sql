@@ -1,4 +1,0 @@
--- tool_calls of all shards, on a query node: to read only, being filled on the shards.
--- Grain and units: as in ../030_tool_calls.sql. Sharding key: as in 020_conversation_days.sql.
-CREATE OR REPLACE TABLE {database}.tool_calls
-ENGINE = Distributed('agentsight', '{database}', 'tool_calls', conversation_key);

@@ -1,4 +1,0 @@
--- escalation_tools of all shards, on a query node: to read only. Edit it on every shard, alike.
--- Grain: one row per tool and shard.
-CREATE OR REPLACE TABLE {database}.escalation_tools
-ENGINE = Distributed('agentsight', '{database}', 'escalation_tools');

@@ -1,0 +1,371 @@
+-- Text that many objects have in common. `{name}` and `{name(argument, …)}` in a file of this schema stand for what is
+-- written here: they are replaced before a statement is sent, so that ClickHouse sees the whole text and no function.
+-- `{argument}` is what the caller put in its place. README.md says more.
+
+-- The filters of the metric views, handed on to another view.
+MACRO filter_args AS
+service={service:Array(String)}, environment={environment:Array(String)}, device={device:Array(String)}, source={source:Array(String)}, language={language:Array(String)}, country={country:Array(String)};
+
+-- The window and the filters, handed on to another view.
+MACRO window_args AS
+from={from:DateTime64(3, 'UTC')}, to={to:DateTime64(3, 'UTC')}, {filter_args};
+
+-- Whether no filter is set: then conversations need not be looked up.
+MACRO no_filters AS
+empty(arrayConcat({service:Array(String)}, {environment:Array(String)}, {device:Array(String)}, {source:Array(String)}, {language:Array(String)}, {country:Array(String)}));
+
+-- Values in the form in which they are stored, and values to filter by in that form.
+MACRO language_code(tag) AS
+transform(lower(extract({tag}, '^[^-_]*')), ['iw', 'in', 'ji', 'jw', 'mo'], ['he', 'id', 'yi', 'jv', 'ro'], lower(extract({tag}, '^[^-_]*')));
+MACRO stored_values(values, stored) AS
+arrayMap(value -> if(lower(value) IN ('', 'unknown'), 'unknown', {stored}), {values});
+
+-- Whether a conversation's resolved values match the filters, an empty array being no filter.
+MACRO matches_filters AS
+(empty({service:Array(String)}) OR has({service:Array(String)}, service))
+    AND (empty({environment:Array(String)}) OR has(arrayMap(value -> if(value = '', 'unknown', value), {environment:Array(String)}), environment))
+    AND (empty({device:Array(String)}) OR has({stored_values({device:Array(String)}, lowerUTF8(value))}, device))
+    AND (empty({source:Array(String)}) OR has({stored_values({source:Array(String)}, lowerUTF8(value))}, source))
+    AND (empty({language:Array(String)}) OR has({stored_values({language:Array(String)}, {language_code(value)})}, language))
+    AND (empty({country:Array(String)})
+        OR has({stored_values({country:Array(String)}, {renamed_country(upperUTF8(trimBoth(value)))})}, country)
+        OR country IN (SELECT code FROM {database}.country_names WHERE has(arrayMap(value -> upperUTF8(trimBoth(value)), {country:Array(String)}), name)));
+
+-- The window's bounds in ms since 1970, and as an instant's condition.
+MACRO from_ms AS
+toUnixTimestamp64Milli({from:DateTime64(3, 'UTC')});
+MACRO to_ms AS
+toUnixTimestamp64Milli({to:DateTime64(3, 'UTC')});
+MACRO in_window(instant) AS
+{instant} >= {from:DateTime64(3, 'UTC')} AND {instant} < {to:DateTime64(3, 'UTC')};
+
+-- The UTC days that the window touches, for column `day`. One more before: intDiv rounds towards 1970.
+MACRO first_day AS
+intDiv({from_ms}, 86400000) - 1;
+MACRO last_day AS
+intDiv({to_ms}, 86400000);
+MACRO day_in_window AS
+day >= {first_day} AND day <= {last_day};
+
+-- Times in whole units since 1970, rounded down also before it.
+MACRO instant_ms(instant) AS
+intDiv(toUnixTimestamp64Nano({instant}) - positiveModulo(toUnixTimestamp64Nano({instant}), 1000000), 1000000);
+MACRO minute_of_ms(ms) AS
+intDiv({ms} - positiveModulo({ms}, 60000), 60000);
+MACRO day_of_ms(ms) AS
+intDiv({ms} - positiveModulo({ms}, 86400000), 86400000);
+
+-- Names in the form in which tools are compared.
+MACRO tool_key(name) AS
+lowerUTF8(trim(BOTH ' \t\n\r\f\v' FROM {name}));
+
+-- What people are told of a conversation: the columns of conversations_v and of views that add to them.
+MACRO conversation_columns AS
+conversation_id, service, environment, device, source, language, country, customer_id, name, marked, deleted, robot, first_seen_at, started_at, ended_at, explicitly_ended, messages, user_messages, agent_messages, duration_s, conversation_key;
+
+-- What says where a row of a span belongs: its day, and its conversation's key or, where it names none, its trace's.
+MACRO place_of_span AS
+toInt32({day_of_ms(StartMs)}) AS day,
+    if(ConversationId = '', 0, sipHash64(ConversationId)) AS conversation_key,
+    if(ConversationId = '', sipHash64(TraceId), 0) AS trace_key;
+
+-- Customers in the form in which no_customers compares them.
+MACRO customer_name_key(customer) AS
+lowerUTF8(trimBoth({customer}));
+
+-- The server's time up to which resolved knows what was touched, in seconds since 1970; 0 where it knows nothing. Of
+-- several shards, that of the shard which knows least.
+MACRO resolved_until AS
+(SELECT toInt64(intDiv(min(until), 1000)) FROM (SELECT max(version) AS until FROM {database}.resolved WHERE day = 2147483647 GROUP BY shardNum()));
+
+-- The conversations that resolved may not know as they are: touched since, or within the minute before, as an insert
+-- may have been on its way then.
+MACRO live_keys AS
+SELECT conversation_key FROM {database}.touched WHERE touched_at >= toDateTime(greatest({resolved_until} - 60, 0), 'UTC');
+
+-- Of those, the ones that no insert under way can be adding to any more: resolved takes each up once, a minute after it
+-- was touched, as it is live until then anyway. A second is in both, so that none lies between.
+MACRO settled_keys AS
+{live_keys} AND touched_at < now('UTC') - INTERVAL 59 SECOND;
+
+-- What a stamped column holds: after 8 bytes of time, the value.
+MACRO stamped_value(stamp) AS
+substring({stamp}, 9);
+
+-- What no_customers starts with.
+MACRO usual_no_customers AS
+'null', 'undefined', 'none', 'guest', 'anonymous', 'n/a', '0';
+
+-- Whether a customer's name stands in no_customers.
+MACRO is_no_customer(customer) AS
+({customer} != '' AND {customer_name_key({customer})} IN (SELECT {customer_name_key(value)} FROM {database}.no_customers));
+
+-- What becomes of the rows of conversations when those of a conversation are put together, value by value.
+MACRO labels_of_conversation AS
+{stamped_value(min(first_service))} AS service,
+        {stamped_value(min(first_environment))} AS environment,
+        {stamped_value(min(first_device))} AS device,
+        {stamped_value(min(first_source))} AS source,
+        {stamped_value(min(first_language))} AS language,
+        {stamped_value(min(first_country))} AS country;
+MACRO start_of_conversation AS
+min(stored.started_at);
+MACRO sight_of_conversation AS
+min(least(ifNull(stored.opened_at, stored.started_at), ifNull(stored.started_at, stored.opened_at)));
+MACRO duration_of_conversation AS
+if(max(stored.explicit_end_at) IS NOT NULL OR min(first_message) < max(last_message),
+            toUnixTimestamp64Milli(max(greatest(ifNull(stored.explicit_end_at, stored.last_activity_at), ifNull(stored.last_activity_at, stored.explicit_end_at)))) - toUnixTimestamp64Milli(min(stored.started_at)), NULL);
+MACRO customer_of_conversation AS
+if({is_no_customer({stamped_value(max(last_customer))})}, '', {stamped_value(max(last_customer))});
+MACRO customer_key(customer) AS
+if({customer} = '', 0, sipHash64({customer}));
+MACRO tools_of_conversation AS
+arraySort(groupUniqArrayArray(stored.tools));
+
+-- Whether a conversation counts nowhere: a robot's, or erased.
+MACRO is_erased AS
+conversation_key IN (SELECT conversation_key FROM {database}.excluded_conversations WHERE reason != 'robot');
+MACRO is_excluded_conversation AS
+max(stored.robot) = 1 OR {is_erased};
+
+-- What is known of conversations: rows of conversations, and of derived_conversations, which know it only from traces.
+MACRO conversation_rows(condition) AS
+(
+            SELECT {conversation_row}, 0 AS messages_derived
+            FROM {database}.conversations
+            WHERE {condition}
+            UNION ALL
+            SELECT {conversation_row}, derivation = 'derived' AS messages_derived
+            FROM {database}.derived_conversations FINAL
+            WHERE {condition} AND conversation_key != 0
+        );
+MACRO conversation_row AS
+conversation_key, toString(conversation_id) AS conversation_id, first_service, first_environment, first_device, first_source, first_language, first_country, last_customer, last_name, last_marked, last_deleted, opened_at, started_at, explicit_end_at, last_activity_at, first_message, last_message, robot, tools, days;
+
+-- Conversations of the window: engaged ones that started in [from, to), and match the filters. One row for each; of what
+-- else there is of it in resolved, `value`.
+MACRO window_conversations(value) AS
+(
+    SELECT service, environment, device, source, language, country, started_at, {value} AS value
+    FROM {database}.known_conversations
+    WHERE {day_in_window} AND {in_window(started_at)} AND NOT excluded AND {matches_filters}
+);
+
+-- The keys of the conversations that were active on some days, are as a condition says and match the filters, also of
+-- those that count nowhere.
+MACRO matching_keys(first_day, last_day, condition) AS
+SELECT conversation_key
+FROM {database}.known_conversations
+WHERE day >= {first_day} AND day <= {last_day} AND {condition} AND {matches_filters};
+
+-- The keys of the conversations that count nowhere, of those that were active on some days.
+MACRO excluded_keys(first_day, last_day) AS
+SELECT conversation_key FROM {database}.resolved WHERE day >= {first_day} AND day <= {last_day} AND excluded
+UNION ALL
+SELECT conversation_key FROM {database}.excluded_conversations WHERE reason != 'robot' OR conversation_key IN ({live_keys});
+
+-- Whether what a conversation has on some days counts, and matches the filters.
+MACRO counts_in_days(first_day, last_day) AS
+conversation_key NOT IN ({excluded_keys({first_day}, {last_day})})
+    AND ({no_filters} OR conversation_key IN ({matching_keys({first_day}, {last_day}, 1)}));
+
+-- Messages with their own timestamp in [from, to), of conversations that match the filters.
+-- One row per day and conversation with such messages; `messages` as in conversation_days, cut to the window.
+MACRO window_messages AS
+(
+    SELECT
+        day,
+        conversation_key,
+        if(day * 86400000 >= {from_ms} AND (day + 1) * 86400000 <= {to_ms},
+            messages,
+            arrayFilter(
+                message -> {message_ms(day, message)} >= {from_ms} AND {message_ms(day, message)} < {to_ms},
+                messages)) AS messages
+    FROM {database}.known_messages
+    WHERE {day_in_window} AND {counts_in_days({first_day}, {last_day})}
+);
+
+-- Messages and started conversations of the window by the minute, as every timezone's hours and days are made of those.
+MACRO window_minutes AS
+(
+    SELECT
+        {minute_of_ms({message_ms(day, message)})} AS minute,
+        count() AS minute_messages,
+        countIf({sent_by_user(message)}) AS minute_user_messages,
+        0 AS minute_conversations
+    FROM {window_messages}
+    ARRAY JOIN messages AS message
+    GROUP BY minute
+    UNION ALL
+    SELECT {minute_of_ms(toUnixTimestamp64Milli(started_at))} AS minute, 0, 0, count()
+    FROM {window_conversations(1)}
+    GROUP BY minute
+);
+-- The calendar days that the window touches in `timezone`, from 1970 to 2149 (the range of Date).
+MACRO local_days AS
+(
+    SELECT addDays({first_local_day}, number) AS local_day
+    FROM numbers(if({from:DateTime64(3, 'UTC')} < {to:DateTime64(3, 'UTC')} AND {first_local_day} <= {last_local_day},
+        toUInt64(toInt32({last_local_day}) - toInt32({first_local_day}) + 1), 0))
+);
+MACRO first_local_day AS
+greatest(toDate32(toTimeZone({from:DateTime64(3, 'UTC')}, {timezone:String})), toDate32('1970-01-01'));
+MACRO last_local_day AS
+least(toDate32(toTimeZone({to:DateTime64(3, 'UTC')} - toIntervalMillisecond(1), {timezone:String})), toDate32('2149-06-06'));
+MACRO local_time(minute) AS
+toTimeZone(fromUnixTimestamp64Milli({minute} * 60000, 'UTC'), {timezone:String});
+
+-- The conversations that feedback of the window is of.
+MACRO keys_with_feedback AS
+SELECT conversation_key FROM {database}.counted_feedback WHERE {day_in_window} AND {in_window(given_at)};
+
+-- The columns of resolved but for its version.
+MACRO resolved_columns AS
+day, conversation_key, service, environment, device, source, language, country, excluded, seen, engaged, first_seen_at, started_at, duration_ms, customer_key, tools;
+
+-- Of the conversations of a set of keys, what stands in resolved.
+MACRO resolving(keys) AS
+SELECT
+    day,
+    conversation_key,
+    toLowCardinality(service) AS service,
+    toLowCardinality(environment) AS environment,
+    toLowCardinality(device) AS device,
+    toLowCardinality(source) AS source,
+    toLowCardinality(language) AS language,
+    toLowCardinality(country) AS country,
+    excluded,
+    seen_at IS NOT NULL AS seen,
+    start_at IS NOT NULL AS engaged,
+    if(day = {day_of_ms(toUnixTimestamp64Milli(seen_at))}, seen_at, NULL) AS first_seen_at,
+    ifNull(day = {day_of_ms(toUnixTimestamp64Milli(start_at))}, false) AS starts,
+    if(starts, start_at, NULL) AS started_at,
+    if(starts, whole_duration_ms, NULL) AS duration_ms,
+    if(starts, whole_customer_key, 0) AS customer_key,
+    if(starts, all_tools, []) AS tools
+FROM
+(
+    SELECT
+        conversation_key,
+        {labels_of_conversation},
+        {is_excluded_conversation} AS excluded,
+        {sight_of_conversation} AS seen_at,
+        {start_of_conversation} AS start_at,
+        {duration_of_conversation} AS whole_duration_ms,
+        {customer_key({customer_of_conversation})} AS whole_customer_key,
+        {tools_of_conversation} AS all_tools,
+        groupUniqArrayArray(stored.days) AS all_days
+    FROM {conversation_rows(conversation_key IN ({keys}))} AS stored
+    GROUP BY conversation_key
+)
+ARRAY JOIN all_days AS day;
+
+-- The runs of end users' messages of conversations that match the filters and have messages near the window. One row per
+-- conversation: its key, `runs` and `answers` (comparable messages; instead of an answer, another run or 0 where there
+-- is none) and `waits` (ms from one to the other, 86400001 where there is no answer).
+--
+-- What lies in the window is told by the messages from 48 h before it, among which a run that began within the 24 h
+-- before it is seen whole, to 24 h after it; and by 2 s more for clocks that differ.
+MACRO message_runs AS
+(
+    SELECT
+        conversation_key,
+        arrayFilter(turn -> {comparable_by_user(turn)}, turns) AS runs,
+        arrayFilter((next, turn) -> {comparable_by_user(turn)}, arrayResize(arrayPopFront(turns), length(turns)), turns) AS answers,
+        arrayMap((run, answer) -> if({comparable_by_user(answer)}, toInt64(86400001), {comparable_ms(answer)} - {comparable_ms(run)}), runs, answers) AS waits
+    FROM
+    (
+        -- What opens a run or answers one.
+        SELECT conversation_key, arrayFilter(
+            (message, before) -> if({comparable_by_user(message)},
+                NOT {comparable_by_user(before)} OR {comparable_ms(message)} - {comparable_ms(before)} > 86400000,
+                {comparable_by_user(before)}),
+            sorted, arrayPushFront(arrayPopBack(sorted), toUInt64(262144))) AS turns
+        FROM
+        (
+            SELECT conversation_key, if(empty(services), recorded, arraySort({put_after_questions(recorded, services)})) AS sorted
+            FROM
+            (
+                SELECT
+                    conversation_key,
+                    arraySort(groupArrayArray(arrayMap(message -> {comparable_message(day, message)}, messages))) AS recorded,
+                    arrayDistinct(arrayMap(message -> {comparable_service(message)}, recorded)) AS all_services,
+                    if(length(all_services) > 1, all_services, []) AS services
+                FROM {database}.known_messages
+                WHERE day >= {first_day_of_runs} AND day <= {last_day_of_runs} AND {counts_in_days({first_day_of_runs}, {last_day_of_runs})}
+                GROUP BY conversation_key
+            )
+        )
+    )
+);
+MACRO first_day_of_runs AS
+{day_of_ms({from_ms} - 172802000)};
+MACRO last_day_of_runs AS
+{day_of_ms({to_ms} + 86402000)};
+MACRO comparable_in_window(message) AS
+({comparable_ms({message})} >= {from_ms} AND {comparable_ms({message})} < {to_ms});
+
+-- Feedback of [from, to) that counts, of conversations that match the filters.
+MACRO window_feedback AS
+{database}.counted_feedback
+    WHERE {day_in_window}
+        AND {in_window(given_at)}
+        AND conversation_key IN ({matching_keys({first_day}, {last_day}, seen AND NOT excluded AND conversation_key IN ({keys_with_feedback}))});
+
+-- What the metrics of conversations ask besides labels and start: duration, customer, tools.
+MACRO all_values AS
+(duration_ms, customer_key, tools);
+MACRO counted_customer(customer_key) AS
+if({customer_key} IN (SELECT sipHash64(value) FROM {database}.no_customers), 0, {customer_key});
+MACRO is_escalated(tools) AS
+hasAny({tools}, (SELECT groupArray(sipHash64({tool_key(tool)})) FROM {database}.escalation_tools));
+
+-- Of the conversations of a set of keys, the rows that are not in resolved, or are no longer like it.
+MACRO newly_resolved(keys) AS
+SELECT {resolved_columns}
+FROM ({resolving({keys})})
+EXCEPT
+SELECT {resolved_columns}
+FROM {database}.resolved FINAL
+WHERE day IN (SELECT arrayJoin(days) FROM {conversation_rows(conversation_key IN ({keys}))}) AND conversation_key IN ({keys});
+
+-- Of the conversations of a condition, those of several days, in one row each.
+MACRO merged_conversations(condition) AS
+SELECT
+    conversation_key,
+    min(stored.conversation_id) AS conversation_id,
+    min(stored.first_service) AS first_service,
+    min(stored.first_environment) AS first_environment,
+    min(stored.first_device) AS first_device,
+    min(stored.first_source) AS first_source,
+    min(stored.first_language) AS first_language,
+    min(stored.first_country) AS first_country,
+    max(stored.last_customer) AS last_customer,
+    max(stored.last_name) AS last_name,
+    max(stored.last_marked) AS last_marked,
+    max(stored.last_deleted) AS last_deleted,
+    min(stored.opened_at) AS opened_at,
+    min(stored.started_at) AS started_at,
+    max(stored.explicit_end_at) AS explicit_end_at,
+    max(stored.last_activity_at) AS last_activity_at,
+    min(stored.first_message) AS first_message,
+    max(stored.last_message) AS last_message,
+    max(stored.robot) AS robot,
+    groupUniqArrayArray(stored.tools) AS tools,
+    groupUniqArrayArray(stored.days) AS days,
+    max(stored.changed_on) AS changed_on
+FROM {database}.conversations AS stored
+WHERE {condition}
+GROUP BY conversation_key
+HAVING length(days) > 1;
+
+-- What a span of the product's own does to its conversation.
+MACRO opens_conversation AS
+(AgentKind = 'conversation' AND SpanName = 'conversation_opened');
+-- What engages, beside a user's message, and so starts a conversation.
+MACRO starts_conversation AS
+(AgentKind = 'conversation' AND SpanName = 'conversation_started'
+            OR AgentKind = 'button'
+            OR AgentKind = 'attachment' AND {attribute('agentsight.attachment.sender')} != 'agent');
+MACRO ends_conversation AS
+({attribute('agentsight.conversation.ended')} = 'true');

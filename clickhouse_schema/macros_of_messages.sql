@@ -1,0 +1,37 @@
+-- Messages as numbers: the layouts, and what is read from them.
+
+-- A message of conversation_days in 64 bits, from the highest: ms of its UTC day (27) | sent by the agent (1) | hash of
+-- the service that recorded it (12) | hash of what identifies it, lowest bit set (24). As numbers the messages of a day
+-- sort by time, at equal times the end user's first; none is 0. This is the only place that knows the layout.
+MACRO packed_message(ms, by_agent, service, hash) AS
+bitOr(bitOr(bitShiftLeft(toUInt64(positiveModulo({ms}, 86400000)), 37), if({by_agent}, 68719476736, 0)), bitOr(bitShiftLeft(bitAnd(sipHash64({service}), 4095), 24), bitOr(bitAnd({hash}, 16777215), 1)));
+MACRO message_ms(day, message) AS
+({day} * 86400000 + toInt64(bitShiftRight({message}, 37)));
+MACRO sent_by_agent(message) AS
+bitTest({message}, 36);
+MACRO sent_by_user(message) AS
+NOT bitTest({message}, 36);
+
+-- A message in 64 bits that can be compared over all days, from the highest: ms since 1970 + 2^44 (45) | sent by the agent
+-- (1) | hash of the service (12) | hash (6).
+MACRO comparable_message(day, message) AS
+bitOr(bitShiftLeft(toUInt64({message_ms({day}, {message})} + 17592186044416), 19), bitOr(bitShiftLeft(bitAnd(bitShiftRight({message}, 24), 8191), 6), bitAnd({message}, 63)));
+MACRO comparable_ms(message) AS
+(toInt64(bitShiftRight({message}, 19)) - 17592186044416);
+MACRO comparable_by_user(message) AS
+(NOT bitTest({message}, 18));
+MACRO comparable_service(message) AS
+bitAnd(bitShiftRight({message}, 6), 4095);
+
+-- Comparable messages, sorted, with each of the agent's that a user's by another service follows within 1 s put after it.
+MACRO put_after_questions(messages, services) AS
+arrayFold(
+    (places, by) -> arrayMap(
+        (message, place, next) -> if(
+            NOT {comparable_by_user(message)} AND {comparable_service(message)} = by
+                AND {comparable_by_user(next)} AND {comparable_service(next)} != by
+                AND {comparable_ms(next)} - {comparable_ms(message)} <= 1000,
+            bitOr(bitShiftLeft(bitShiftRight(next, 19), 19), 262144), place),
+        {messages}, places,
+        arrayReverseFill(message -> {comparable_by_user(message)} AND {comparable_service(message)} != by, {messages})),
+    {services}, {messages});
