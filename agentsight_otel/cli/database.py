@@ -210,9 +210,7 @@ def rebuild_command(
 ) -> None:
     """Derive from the raw spans what metrics need, by partition, while writers go on; safe to repeat."""
     with target(clickhouse_url, data) as url:
-        partitions = schema.rebuild(
-            url, start=start, end=end, report=lambda step: click.echo(f"{step.action:8} {step.entry}  ({step.reason})")
-        )
+        partitions = schema.rebuild(url, start=start, end=end, report=lambda step: _say_step(None, step))
     click.echo(f"derived everything from {words.counted(partitions, 'partition')}")
 
 

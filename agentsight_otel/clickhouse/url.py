@@ -46,10 +46,14 @@ class ClickHouseURL:
         return self._url(":***" if self.password else "")
 
     def _url(self, password: str) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
         scheme = "https" if self.secure else "http"
         user = quote(self.username, safe="")
-        return f"{scheme}://{user}{password}@{host}:{self.port}/{quote(self.database, safe='')}"
+        return f"{scheme}://{user}{password}@{host_in_url(self.host)}:{self.port}/{quote(self.database, safe='')}"
+
+
+def host_in_url(host: str) -> str:
+    """A host as it stands in a URL and before a port: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def is_plain(database: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agentsight_otel.clickhouse import bundled
+from agentsight_otel.clickhouse.url import host_in_url
 from agentsight_otel.local.errors import CollectorFailed
 from agentsight_otel.local.private_files import open_private
 from agentsight_otel.local.server import EmbeddedClickHouse
@@ -50,7 +51,7 @@ class CollectorProcess:
     def __init__(
         self, binary: Path, clickhouse: EmbeddedClickHouse, database: str, *, host: str, grpc_port: int, http_port: int
     ) -> None:
-        listening = f"[{host}]" if ":" in host else host
+        listening = host_in_url(host)
         self.binary = binary
         self.log = clickhouse.home / "collector.log"
         self._health = f"127.0.0.1:{_free_port()}"

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 from agentsight_otel._export.clickhouse import RowInserter
 from agentsight_otel.clickhouse import schema
+from agentsight_otel.clickhouse.url import host_in_url
 from agentsight_otel.local.collector import CollectorProcess, find_collector
 from agentsight_otel.local.errors import FolderInUse
 from agentsight_otel.local.hosts import is_loopback
@@ -162,7 +163,7 @@ async def _serve(
         else:
             await stack.enter_async_context(_receiving(settings, url, grpc_port, http_socket))
         lines = (
-            f"export OTEL_EXPORTER_OTLP_ENDPOINT=http://{_in_url(_reachable(settings.otlp_host))}:{http_port}",
+            f"export OTEL_EXPORTER_OTLP_ENDPOINT=http://{host_in_url(_reachable(settings.otlp_host))}:{http_port}",
             "export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
             "export OTEL_SERVICE_NAME=my-agent",
         )
@@ -181,17 +182,13 @@ async def _serve(
         # In a thread of its own, so that requests of the page do not delay the receiver.
         stack.enter_context(serving_apart(page, page_socket))
         host, port = page_socket.getsockname()[:2]
-        page_url = f"http://{_in_url(host)}:{port}"
+        page_url = f"http://{host_in_url(host)}:{port}"
         if settings.token is None:
             page_url += f"/?{urlencode({'token': token})}"
         write_private(clickhouse.home / _PAGE_FILE, page_url + "\n")
         running = Running(page_url, url, reader_url, grpc_port, http_port, binary, lines)
         threading.Thread(target=ready, args=(running,), daemon=True, name="agentsight-ready").start()
         await keep_running(parts, stop)
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _reachable(host: str) -> str:

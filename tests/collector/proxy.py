@@ -7,6 +7,8 @@ import time
 
 _UPLOAD_BYTES = 4_096
 """From here on what a client sent since the last answer holds the rows of an INSERT, and not only its text."""
+_END_OF_STREAM = b"\x05"
+"""The last packet of an answer in ClickHouse's native protocol: the rows are stored."""
 
 
 class Proxy:
@@ -85,6 +87,8 @@ class _Link:
             while data := self._server.recv(65_536):
                 if self._uploaded >= _UPLOAD_BYTES:
                     if self._proxy._take_cut():
+                        while data and not data.endswith(_END_OF_STREAM):  # until then nothing may be stored
+                            data = self._server.recv(65_536)
                         break
                     time.sleep(self._proxy.answer_delay_s)
                 self._uploaded = 0

@@ -35,14 +35,17 @@ def test_applying_twice_does_nothing_the_second_time(empty_url: str) -> None:
     assert schema.status(empty_url).up_to_date
 
 
-def test_a_database_may_be_called_like_the_attributes(clickhouse_server: EmbeddedClickHouse) -> None:
-    url = clickhouse_server.url("agentsight")
+@pytest.mark.parametrize("database", ["agentsight", "p"])
+def test_a_database_may_be_called_like_attributes_or_like_the_names_within_queries(
+    clickhouse_server: EmbeddedClickHouse, database: str
+) -> None:
+    url = clickhouse_server.url(database)
     schema.apply(url)
     try:
         assert schema.verify(url) == []
     finally:
         with clickhouse_client.connect(url, database="default") as client:
-            client.command("DROP DATABASE agentsight SYNC")
+            client.command(f"DROP DATABASE {database} SYNC")
 
 
 def test_planning_changes_nothing(empty_url: str) -> None:

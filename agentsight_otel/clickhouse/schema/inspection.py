@@ -191,7 +191,7 @@ def definitions(client: Any, database: str, prefix: str = "") -> dict[str, str]:
 def _anonymous(query: str, database: str, prefix: str) -> str:
     """A definition with ``{database}`` for its database's name; inside a string ('agentsight.span.kind') it stays."""
     return re.sub(
-        rf"(?P<name>'{database}')|(?P<text>'(?:[^'\\]|\\.)*')|\b{database}\.{prefix}",
+        rf"(?P<name>'{database}')|(?P<text>'(?:[^'\\]|\\.)*')|\b{database}\.{prefix}(?!\d)",
         lambda match: "'{database}'" if match["name"] else match["text"] or "{database}.",
         query,
     )

@@ -51,9 +51,7 @@ class Present:
         """Whether the object has the engine that the schema gives to this kind."""
         if kind is Kind.TABLE:
             return self.engine.endswith("MergeTree") or self.engine == "Null"
-        return self.engine == {Kind.MATERIALIZED_VIEW: "MaterializedView", Kind.DISTRIBUTED: "Distributed"}.get(
-            kind, "View"
-        )
+        return self.engine == _ENGINES[kind]
 
     def __str__(self) -> str:
         what = {"View": "view", "MaterializedView": "materialized view"}.get(self.engine, f"{self.engine} table")
