@@ -145,6 +145,7 @@ EVERYTHING: dict[str, Any] = {
 }
 LITTLE: dict[str, Any] = {
     "schema": {"enabled": False},
+    "cleanUp": {"enabled": False},
     "agent": {"enabled": False},
     "dashboards": {"enabled": False},
 }
@@ -157,6 +158,13 @@ def helm_template(tmp_path: Path, values: dict[str, Any]) -> list[dict[str, Any]
     return [each for each in yaml.safe_load_all(go("run", "-C", RENDERER, ".", CHART, given)) if each]
 
 
+def templates(built: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The pods that a chart's manifests make, by the name of what makes them."""
+    specs = [(one["metadata"]["name"], one.get("spec", {})) for one in built]
+    specs = [(name, spec.get("jobTemplate", {}).get("spec", spec)) for name, spec in specs]
+    return {name: spec["template"] for name, spec in specs if "template" in spec}
+
+
 @pytest.mark.parametrize("values", [{}, EVERYTHING, LITTLE], ids=["defaults", "everything", "little"])
 def test_helm_makes_manifests_of_which_kubernetes_knows_every_field(tmp_path: Path, values: dict[str, Any]) -> None:
     built = helm_template(tmp_path, values)
@@ -166,7 +174,7 @@ def test_helm_makes_manifests_of_which_kubernetes_knows_every_field(tmp_path: Pa
                 kubernetes_validate.validate(document, version, strict=True)
     assert len({(one["kind"], one["metadata"]["name"]) for one in built}) == len(built)
     kinds = {one["kind"] for one in built}
-    assert {"Job", "DaemonSet"} <= kinds or values is LITTLE
+    assert {"Job", "CronJob", "DaemonSet"} & kinds == (set() if values is LITTLE else {"Job", "CronJob", "DaemonSet"})
     assert {"PodMonitor", "NetworkPolicy"} <= kinds or values is not EVERYTHING
 
 
@@ -192,13 +200,12 @@ def test_the_chart_carries_the_very_configs_and_dashboards_and_says_where_clickh
             assert (values["AGENTSIGHT_CLICKHOUSE_DATABASE"], values["AGENTSIGHT_QUEUE_SPANS"]) == ("chats", "1000")
     for dashboard in (ROOT / "grafana" / "dashboards").glob("*.json"):
         assert maps[f"agentsight-{dashboard.stem}"] == {dashboard.name: dashboard.read_text()}
-    jobs = {
-        one["metadata"]["name"]: one["spec"]["template"]["spec"]["containers"][0]
-        for one in built
-        if one["kind"] == "Job"
-    }
-    (url,) = (each["value"] for each in jobs["agentsight-schema"]["env"] if each["name"] == "AGENTSIGHT_CLICKHOUSE_URL")
-    assert url == "https://agentsight:$(AGENTSIGHT_CLICKHOUSE_PASSWORD)@ch.data:8443/chats"
+    jobs = {name: pod["spec"]["containers"][0] for name, pod in templates(built).items()}
+    for name, command in (("schema", ["schema", "apply"]), ("clean-up", ["erase", "--clean-up"])):
+        job = jobs[f"agentsight-{name}"]
+        assert job["args"] == command
+        (url,) = (each["value"] for each in job["env"] if each["name"] == "AGENTSIGHT_CLICKHOUSE_URL")
+        assert url == "https://agentsight:$(AGENTSIGHT_CLICKHOUSE_PASSWORD)@ch.data:8443/chats"
     users = jobs["agentsight-users"]
     statements = next(each["value"] for each in users["env"] if each["name"] == "STATEMENTS")
     assert "GRANT SELECT ON chats.* TO `grafana`" in statements
@@ -225,12 +232,8 @@ def test_tls_to_clickhouse_is_one_setting(tmp_path: Path) -> None:
 def test_an_authority_of_ones_own_reaches_whatever_asks_clickhouse(tmp_path: Path) -> None:
     values = {"clickhouse": {"secure": True, "caConfigMap": "ch-ca"}, "schema": {"users": {"enabled": True}}}
     built = helm_template(tmp_path, values)
-    pods = {
-        one["metadata"]["name"].rpartition("-")[2]: one["spec"]["template"]["spec"]
-        for one in built
-        if "template" in one.get("spec", ())
-    }
-    for name in ("gateway", "schema", "users"):
+    pods = {name.removeprefix("agentsight-"): pod["spec"] for name, pod in templates(built).items()}
+    for name in ("gateway", "schema", "clean-up", "users"):
         assert {"name": "clickhouse-ca", "configMap": {"name": "ch-ca"}} in pods[name]["volumes"]
         (mount,) = (each for each in pods[name]["containers"][0]["volumeMounts"] if each["name"] == "clickhouse-ca")
         assert mount["mountPath"] == "/etc/agentsight-clickhouse-ca"
@@ -249,9 +252,8 @@ def test_the_gateways_service_has_the_ports_of_otlp_alone(tmp_path: Path) -> Non
 
 
 def test_no_pod_of_the_chart_has_privileges(tmp_path: Path) -> None:
-    made = helm_template(tmp_path, EVERYTHING)
-    pods = [one["spec"]["template"]["spec"] for one in made if "template" in one.get("spec", ())]
-    assert len(pods) == 4
+    pods = [pod["spec"] for pod in templates(helm_template(tmp_path, EVERYTHING)).values()]
+    assert len(pods) == 5
     for pod in pods:
         assert pod["securityContext"]["runAsNonRoot"] and pod["automountServiceAccountToken"] is False
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
@@ -282,9 +284,9 @@ def test_only_agents_reach_gateways_and_only_gateways_and_grafana_reach_clickhou
     assert may_send("gateway", "otlp-grpc", "otlp-http") == {"agentsight-agent"}
     assert may_send("agent", "otlp-grpc", "otlp-http") == {"here", "chat"}
     assert may_send("gateway", "metrics") == may_send("agent", "metrics") == {"monitoring"}
-    jobs = {"agentsight-schema", "agentsight-users"}
+    jobs = {"agentsight-schema", "agentsight-clean-up", "agentsight-users"}
     assert may_send("clickhouse", 9440, 8443) == {"agentsight-gateway", "grafana", "clickhouse", *jobs}
-    pods = [one["spec"]["template"]["metadata"]["labels"] for one in made if "template" in one.get("spec", ())]
+    pods = [pod["metadata"]["labels"] for pod in templates(made).values()]
     for policy in ("gateway", "agent"):
         selected = policies[policy]["podSelector"]["matchLabels"]
         assert sum(selected.items() <= labels.items() for labels in pods) == 1

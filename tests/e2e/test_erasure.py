@@ -1,7 +1,9 @@
 """After an erasure nothing of a person is found in any table and column, and all else is as if they never were."""
 
 import json
+import re
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from agentsight_otel.clickhouse import client as clickhouse_client
 from agentsight_otel.clickhouse import schema
 from agentsight_otel.clickhouse.erasure import Eraser, Retention
 from agentsight_otel.local import EmbeddedClickHouse
+from tests.sql.users import server_with_users
 
 START = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0) - timedelta(days=40)
 WINDOW = metrics.Window(START - timedelta(days=1), START + timedelta(days=10))
@@ -210,3 +213,25 @@ def test_each_environment_is_kept_as_long_as_it_is_said(clickhouse_server: Embed
         assert client.query("SELECT count() FROM otel_traces WHERE Environment = 'staging'").result_rows == [(0,)]
     for wrong in ("staging", "=", "7"):
         assert CliRunner().invoke(schema_group, [*options[:3], "--environment-retention", wrong]).exit_code == 2
+
+
+def test_the_grants_that_the_documentation_names_are_enough(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "erasure.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| (erases|cleans up) \| (.+) \|$", text, re.MULTILINE)
+    users = {user.replace(" ", "_"): re.findall(r"`(GRANT [^`]+)`", grants) for user, grants in named}
+    assert {user: len(grants) for user, grants in users.items()} == {"erases": 3, "cleans_up": 3}
+    owner = "GRANT ALL ON agentsight.*"
+    with server_with_users(tmp_path, {"owner": [owner, "GRANT CREATE DATABASE ON agentsight.*"], **users}) as running:
+        url = running.url("owner", "agentsight")
+        schema.apply(url)
+        fill(url)
+        with Eraser(running.url("erases", "agentsight")) as eraser:
+            assert eraser.erase(eraser.plan(customers=[PERSON[0]])).left == {}
+        fill(url, only=range(1))  # Ann's first conversation again
+        options = ["apply", "--clickhouse-url", url, "--content-retention", "1"]
+        assert CliRunner().invoke(schema_group, options).exit_code == 0
+        done = CliRunner().invoke(
+            erase_command, ["--clickhouse-url", running.url("cleans_up", "agentsight"), "--clean-up"]
+        )
+        assert done.exit_code == 0, done.output
+        assert [parts_with(url, text) for text in (*PERSON, "hello")] == [0] * 5

@@ -129,6 +129,7 @@ def test_a_batch_that_met_a_dead_shard_counts_once_when_it_is_sent_again(cluster
 def test_what_is_erased_on_each_shard_is_gone_from_the_query_node(cluster: Cluster, client: Any) -> None:
     with pytest.raises(ValueError, match="expected the address of a shard"):
         Eraser(cluster.query_node.url(cluster.database))
+    insert(client, generated(CONVERSATIONS))
     count = "SELECT count() FROM conversations_v"
     before = client.query(count).result_rows[0][0]
     gone = tuple(row[0] for row in client.query("SELECT conversation_id FROM conversations_v LIMIT 4").result_rows)

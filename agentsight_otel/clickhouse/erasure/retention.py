@@ -194,11 +194,7 @@ class Retention:
                 f"INSERT INTO {_BESIDE} ({columns}) SELECT {values} FROM otel_traces WHERE {old} AND {_HAS_TEXT}",
                 parameters=parameters,
             )
-            partitions = self._client.query(
-                "SELECT DISTINCT partition_id FROM system.parts"
-                " WHERE database = currentDatabase() AND table = {beside:String} AND active",
-                parameters={"beside": _BESIDE},
-            ).result_rows
+            partitions = self._client.query(f"SELECT DISTINCT _partition_id FROM {_BESIDE}").result_rows
             for (partition,) in partitions:
                 self._client.command(f"ALTER TABLE otel_traces ATTACH PARTITION ID '{partition}' FROM {_BESIDE}")
         finally:

@@ -16,7 +16,8 @@ LOCK_COLUMNS = ("held_by_agentsight_otel",)
 _TABLE_ALREADY_EXISTS = 57
 _POLL_S = 0.2
 _HOST = re.sub(r"[^\w.-]", "", socket.gethostname())
-_PROCESS = secrets.token_hex(4)
+_HELD: set[str] = set()
+"""The locks that this process holds."""
 _HOLDER = re.compile(r"(.*) pid (\d+) \((\w+)\)")
 
 
@@ -37,37 +38,44 @@ def schema_lock(client: Any, database: str, *, wait_s: float = 60.0, stale_after
         SchemaLocked: Another process held the lock for all of ``wait_s``.
     """
     table = f"{database}.{LOCK_TABLE}"
-    holder = f"{_HOST} pid {os.getpid()} ({_PROCESS})"
+    lock = secrets.token_hex(4)
+    holder = f"{_HOST} pid {os.getpid()} ({lock})"
     deadline = time.monotonic() + wait_s
-    while not _created(client, table, holder):
-        locks = client.query(
-            "SELECT comment, dateDiff('second', metadata_modification_time, now())"
-            " FROM system.tables WHERE database = {database:String} AND name = 'schema_lock'",
-            parameters={"database": database},
-        ).result_rows
-        if locks and (locks[0][1] > stale_after_s or _is_dead(locks[0][0])):
-            client.command(f"DROP TABLE IF EXISTS {table} SYNC")
-        elif time.monotonic() > deadline:
-            other, age_s = locks[0] if locks else ("another process", 0)
-            raise SchemaLocked(
-                f"the schema of database {database!r} is being applied by {other}, for {age_s} s now;"
-                f" waited {wait_s:g} s. If that process is gone: DROP TABLE {table}"
-            )
-        else:
-            time.sleep(_POLL_S)
+    _HELD.add(lock)
     try:
-        yield
+        while not _created(client, table, holder):
+            locks = client.query(
+                "SELECT comment, dateDiff('second', metadata_modification_time, now())"
+                " FROM system.tables WHERE database = {database:String} AND name = 'schema_lock'",
+                parameters={"database": database},
+            ).result_rows
+            if locks and (locks[0][1] > stale_after_s or _is_dead(locks[0][0])):
+                client.command(f"DROP TABLE IF EXISTS {table} SYNC")
+            elif time.monotonic() > deadline:
+                other, age_s = locks[0] if locks else ("another process", 0)
+                raise SchemaLocked(
+                    f"the schema of database {database!r} is being applied by {other}, for {age_s} s now;"
+                    f" waited {wait_s:g} s. If that process is gone: DROP TABLE {table}"
+                )
+            else:
+                time.sleep(_POLL_S)
+        try:
+            yield
+        finally:
+            client.command(f"DROP TABLE IF EXISTS {table} SYNC")
     finally:
-        client.command(f"DROP TABLE IF EXISTS {table} SYNC")
+        _HELD.discard(lock)
 
 
 def _is_dead(holder: str) -> bool:
-    """Whether the holder was a process of this machine that no longer exists."""
+    """Whether the holder was a process of this machine that no longer exists, or holds it no longer."""
     match = _HOLDER.fullmatch(holder)
     if match is None or match[1] != _HOST or os.name != "posix":
         return False
     if int(match[2]) == os.getpid():
-        return match[3] != _PROCESS  # this process has got the same number, as a container's first process would
+        # Left behind by this process, which could not reach the server, or by one that had its number before, as the
+        # first process of a container has.
+        return match[3] not in _HELD
     try:
         os.kill(int(match[2]), 0)
     except ProcessLookupError:

@@ -79,3 +79,42 @@ securityContext:
   configMap: {name: {{ . }}}
 {{- end }}
 {{- end }}
+
+{{- /* A pod that runs a command as the schema's owner: `root`, `name` (its label), `container`, `args`. */}}
+{{- define "agentsight.ownerPod" -}}
+{{- $clickhouse := .root.Values.clickhouse }}
+{{- $schema := .root.Values.schema }}
+metadata:
+  labels: {{- include "agentsight.labels" (dict "name" .name "root" .root) | nindent 4 }}
+spec:
+  restartPolicy: OnFailure
+  {{- include "agentsight.pod" .root | nindent 2 }}
+  containers:
+    - name: {{ .container }}
+      image: {{ $schema.image }}
+      args: {{ .args }}
+      env:
+        - name: AGENTSIGHT_CLICKHOUSE_PASSWORD
+          valueFrom:
+            secretKeyRef: {name: {{ $schema.secret }}, key: password}
+        # Kubernetes puts the password in; it must be of letters, digits, - and _, as it stands in a URL.
+        - name: AGENTSIGHT_CLICKHOUSE_URL
+          value: "{{ ternary "https" "http" $clickhouse.secure }}://{{ $schema.user }}:$(AGENTSIGHT_CLICKHOUSE_PASSWORD)@{{ $clickhouse.host }}:{{ include "agentsight.httpPort" .root }}/{{ $clickhouse.database }}"
+        {{- if $clickhouse.caConfigMap }}
+        # What the command's HTTP client trusts.
+        - {name: SSL_CERT_FILE, value: /etc/agentsight-clickhouse-ca/ca.crt}
+        {{- end }}
+      {{- with include "agentsight.caMount" .root }}
+      volumeMounts: {{- . | nindent 8 }}
+      {{- end }}
+      securityContext:
+        allowPrivilegeEscalation: false
+        readOnlyRootFilesystem: true
+        capabilities: {drop: [ALL]}
+      resources:
+        requests: {cpu: 100m, memory: 128Mi}
+        limits: {memory: 512Mi}
+  {{- with include "agentsight.caVolume" .root }}
+  volumes: {{- . | nindent 4 }}
+  {{- end }}
+{{- end }}
