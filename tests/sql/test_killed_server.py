@@ -18,7 +18,7 @@ from agentsight_otel.clickhouse.schema.inspection import definitions
 from agentsight_otel.local import EmbeddedClickHouse
 
 MOMENTS = ("before", "amid", "after")
-# One kill in so many statements, each in a database of its own. With 1 at every statement, which takes half an hour.
+# One kill in so many statements, each in a database of its own. With 1 at every statement, which takes ten minutes.
 STEP = int(os.environ.get("AGENTSIGHT_KILL_STEP", "60"))
 SETTINGS = {"settings": "name, value", "escalation_tools": "tool", "no_customers": "value"}
 
@@ -62,7 +62,6 @@ def contents(client: Any) -> dict[str, list[Any]]:
     }
 
 
-@pytest.mark.skipif("AGENTSIGHT_KILL_STEP" not in os.environ, reason="takes minutes: set AGENTSIGHT_KILL_STEP, to 60")
 def test_a_server_killed_while_the_schema_is_applied_has_all_of_it_after_the_next_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,5 +91,5 @@ def test_a_server_killed_while_the_schema_is_applied_has_all_of_it_after_the_nex
             with real(server.url("killed")) as client:
                 assert (definitions(client, "killed"), contents(client)) == expected, number
                 client.command("DROP DATABASE killed SYNC")
-            assert number < 400
+            assert number < 1_000
         assert number > 100 / STEP
