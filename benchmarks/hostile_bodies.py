@@ -63,7 +63,7 @@ def small_fields() -> bytes:
 @cache
 def full_protobuf() -> bytes:
     text = field(9, field(1, b"text") + field(2, field(1, b"x" * 16_000)))
-    return request(field(2, text) * 3_700)
+    return request(field(2, text) * 1_950)
 
 
 @cache
@@ -80,28 +80,28 @@ def dense_json() -> bytes:
 def json_at_the_limit() -> bytes:
     """As many values as are allowed, each an object, which takes most memory."""
     inner = b'{"a":' * 400 + b"1" + b"}" * 400
-    return b'{"resourceSpans":[{"scopeSpans":[{"spans":[' + b",".join([inner] * 620) + b"]}]}]}"
+    return b'{"resourceSpans":[{"scopeSpans":[{"spans":[' + b",".join([inner] * 370) + b"]}]}]}"
 
 
 @cache
 def wide_json() -> bytes:
-    """15 MiB of a text, of which each letter takes four bytes in Python."""
-    text = "\N{GRINNING FACE}".encode() + b"x" * (15 * MIB // 2)
+    """7.9 MiB of a text, of which each letter takes four bytes in Python."""
+    text = "\N{GRINNING FACE}".encode() + b"x" * int(7.9 * MIB / 2)
     span = b'{"name":"n","attributes":[{"key":"k","value":{"stringValue":"' + text + b'"}}]}'
     return b'{"resourceSpans":[{"scopeSpans":[{"spans":[' + span + b"," + span + b"]}]}]}"
 
 
 @cache
 def wide_protobuf() -> bytes:
-    """Spans of 7.9 MiB of such a text, to 62 MiB."""
+    """Four spans of 7.9 MiB of such a text."""
     text = "\N{GRINNING FACE}".encode() + b"x" * int(7.9 * MIB)
-    return request(field(2, field(9, field(1, b"text") + field(2, field(1, text)))) * 7 + b"\x12\x00")
+    return request(field(2, field(9, field(1, b"text") + field(2, field(1, text)))) * 4 + b"\x12\x00")
 
 
 @cache
 def one_wide_span() -> bytes:
-    """A span of 60 MiB of such a text."""
-    text = "\N{GRINNING FACE}".encode() + b"x" * (60 * MIB)
+    """A span of 31 MiB of such a text."""
+    text = "\N{GRINNING FACE}".encode() + b"x" * (31 * MIB)
     return request(field(2, field(9, field(1, b"text") + field(2, field(1, text)))))
 
 
@@ -113,7 +113,7 @@ def deep_json() -> bytes:
 @cache
 def bomb() -> bytes:
     """What unpacks to 2 GiB."""
-    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     return b"".join(packer.compress(bytes(16 * MIB)) for _ in range(128)) + packer.flush()
 
 
@@ -125,7 +125,7 @@ def packed_zeros() -> bytes:
 
 @cache
 def large_message() -> bytes:
-    return full_protobuf()[: 11 * MIB]
+    return full_protobuf()[: 8 * MIB]
 
 
 BODIES = (empty_spans, empty_events, many_attributes, repeated_resource, empty_resources, small_fields, full_protobuf,

@@ -66,13 +66,16 @@ class RowInserter:
                     self._client = clickhouse_client.connect(
                         self._url, timeout_s=self._timeout_s, shares_connections=not patched
                     )
+            block = list(rows)
             try:
                 with clickhouse_client.quiet():
                     self._client.insert(
-                        TABLE, rows, column_names=list(COLUMNS), column_type_names=list(COLUMNS.values())
+                        TABLE, block, column_names=list(COLUMNS), column_type_names=list(COLUMNS.values())
                     )
             except Exception as error:
                 raise self._explained(error) from error
+            finally:
+                block.clear()  # clickhouse-connect's context, a cycle of references, holds it until it is collected
 
     def _explained(self, error: Exception) -> Exception:
         code = clickhouse_client.error_code(error)

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from agentsight_otel.local.receiver.errors import MalformedRequest, TooLarge
-from agentsight_otel.local.receiver.limits import MAX_JSON_BYTES, MAX_JSON_VALUES
+from agentsight_otel.local.receiver.limits import MAX_JSON_BYTES, MAX_JSON_VALUES, MAX_WIDE_JSON_BYTES
 from agentsight_otel.local.receiver.sent_spans import (
     FORMER_SPANS,
     SentSpan,
@@ -26,6 +27,9 @@ from agentsight_otel.local.receiver.sent_spans import (
 
 # Fields with ids, which are hex in OTLP/JSON; in protobuf's own JSON, bytes are base64.
 _HEX_FIELDS = frozenset({"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"})
+
+# A character beyond U+FFFF, in UTF-8 or as a pair of surrogates.
+_WIDE = re.compile(rb"[\xf0-\xf4]|\\u[dD][89abAB]")
 
 M = TypeVar("M", bound=Message)
 
@@ -39,6 +43,8 @@ def parse_json(body: bytes | bytearray) -> Iterator[SentSpan]:
     """
     if len(body) > MAX_JSON_BYTES:
         raise TooLarge(f"more than {MAX_JSON_BYTES} bytes of JSON")
+    if len(body) > MAX_WIDE_JSON_BYTES and _WIDE.search(body):
+        raise TooLarge(f"more than {MAX_WIDE_JSON_BYTES} bytes of JSON with characters beyond U+FFFF")
     if sum(body.count(sign) for sign in (b"[", b"{", b",")) > MAX_JSON_VALUES:
         raise TooLarge(f"more than {MAX_JSON_VALUES} values in JSON")
     try:

@@ -2,19 +2,22 @@
 
 MIB = 1024 * 1024
 
-MAX_REQUEST_BYTES = 64 * MIB
+MAX_REQUEST_BYTES = 32 * MIB
 """The most bytes of a request in protobuf, unpacked."""
 
 MAX_JSON_BYTES = 16 * MIB
 """The most bytes of a request in JSON, unpacked: JSON is parsed as a whole, and takes many times its size."""
 
+MAX_WIDE_JSON_BYTES = 8 * MIB
+"""The most bytes of JSON with a character of which every letter beside it takes four bytes in Python: an emoji, say."""
+
 MAX_SPAN_BYTES = 8 * MIB
 """The most bytes of a span, or of a resource: as a text in Python, a byte may take four."""
 
-MAX_JSON_VALUES = 250_000
+MAX_JSON_VALUES = 150_000
 """The most brackets, braces and commas in a request in JSON, which determine its size in memory."""
 
-MAX_GRPC_BYTES = 12 * MIB
+MAX_GRPC_BYTES = 9 * MIB
 """The most bytes of a gRPC message as sent: 512 spans of 16 KiB fit. Unpacked it may be as large as over HTTP."""
 
 MAX_SPANS = 100_000
@@ -32,10 +35,10 @@ MAX_PARTS = 200_000
 MAX_PARTS_IN_ALL = 2_000_000
 """The most parts of all spans of a request together."""
 
-MAX_RECEIVING_BYTES = 64 * MIB
+MAX_RECEIVING_BYTES = 40 * MIB
 """The most bytes, as sent, of all HTTP requests that are arriving and all requests that wait to be stored, together."""
 
-MAX_RECEIVING_CALLS = 8
+MAX_RECEIVING_CALLS = 5
 """The most gRPC calls whose message is arriving."""
 
 MAX_WAITING_ROWS_BYTES = 16 * MIB

@@ -11,10 +11,11 @@ from benchmarks.attacked import Target, running
 KINDS = [
     "8 million empty events in a span, gzip",
     "values of JSON at the limit",
-    "24 stalled bodies of 59 MiB",
+    "4 spans of 8 MiB with an emoji",
+    "24 stalled bodies of 31 MiB",
     "300 bodies that never come",
     "gRPC: 600 connections without a call",
-    "gRPC: 24 stalled messages of 11 MiB",
+    "gRPC: 24 stalled messages of 8 MiB",
     "all kinds at once",
 ]
 
