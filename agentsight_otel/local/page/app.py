@@ -133,6 +133,10 @@ def page_app(settings: PageSettings) -> Starlette:
                 return _json({"error": str(error)}, 403)
         return _json(await while_waited_for(request, database.escalation()))
 
+    async def models(request: Request) -> Response:
+        window = window_of(request.query_params)
+        return _json({"rows": await while_waited_for(request, database.models(window))})
+
     async def left_out(request: Request) -> Response:
         window = window_of(request.query_params)
         return _json({"rows": await while_waited_for(request, database.left_out(window))})
@@ -188,6 +192,7 @@ def page_app(settings: PageSettings) -> Starlette:
             Route("/api/conversation", conversation),
             Route("/api/neighbours", neighbours),
             Route("/api/escalation", escalation_tools, methods=["GET", "POST"]),
+            Route("/api/models", models),
             Route("/api/left-out", left_out),
             Route("/api/revision", revision),
             Route("/api/export/{what}.{kind}", export),

@@ -157,6 +157,13 @@ LEFT_OUT_SQL = (
 )
 """What the metrics leave out on purpose, whatever the filters; reads raw spans."""
 
+MODELS_SQL = (
+    "SELECT provider, model, calls, errors, input_tokens, cached_input_tokens, output_tokens, average_s, p95_s, cost,"
+    f" currency FROM (SELECT * REPLACE ({short_columns(('provider', 'model', 'currency'))})"
+    f" FROM {view_call('model_usage')}) LIMIT 100"
+)
+"""The models most used, with their tokens and what they cost."""
+
 REVISION_SQL = """
 SELECT sum(rows) FROM system.parts WHERE database = currentDatabase() AND table = 'otel_traces' AND active
 """

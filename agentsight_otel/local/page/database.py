@@ -146,6 +146,10 @@ class Database:
         )
         return {name: str(rows[0][name]) if rows else "" for name in ("previous", "next")}
 
+    async def models(self, window: Window) -> Rows:
+        """The models that were called, the most used first."""
+        return await self._rows(conversations.MODELS_SQL, query_parameters(window), max_threads=_OVERVIEW_THREADS)
+
     async def left_out(self, window: Window) -> Rows:
         """What the metrics leave out on purpose, of the spans of the window: robots, values that are no customers."""
         return await self._rows(conversations.LEFT_OUT_SQL, query_parameters(window), is_search=True)

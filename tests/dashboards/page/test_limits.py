@@ -120,6 +120,7 @@ def test_no_text_of_a_span_makes_an_answer_large(page_of: str, schema_url: str) 
         "/api/conversations?range=24h&about=visits&search=d",
         "/api/neighbours?range=24h&about=visits&id=d",
         "/api/overview?range=24h",
+        "/api/models?range=24h",
         "/api/left-out?range=24h",
         "/api/escalation",
     ):

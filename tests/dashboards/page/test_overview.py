@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from agentsight_otel import metrics, replay
 from agentsight_otel.clickhouse import client as clickhouse_client
-from agentsight_otel.metrics import METRICS, Window
+from agentsight_otel.local import demo
+from agentsight_otel.metrics import METRICS, Window, query_parameters, view_call
 from tests.dashboards.page.conftest import DAYS, WINDOW
 from tests.dashboards.page.serving import Visitor
 
@@ -319,3 +320,41 @@ def test_what_the_figures_leave_out_is_shown_when_it_is_unfolded(
     cells = page.locator("#left-out tbody tr").first.locator("td")
     expect(cells).to_have_text(["No customer: counted as nobody's", "guest", "3", re.compile(r"\d+")])
     expect(page.locator("#metric_individual_users .value")).to_have_text("0")
+
+
+def test_the_models_that_were_called_are_shown_with_their_tokens_and_their_cost_once_there_are_prices(
+    page_of: str, schema_url: str, visitor: Visitor
+) -> None:
+    page = visitor.open(f"{page_of}/")
+    expect(page.locator("#models")).to_be_hidden()
+    begin_ns = int((datetime.now(timezone.utc) - timedelta(days=3)).timestamp()) * 10**9
+    played = demo.transcripts(datetime.now(timezone.utc))
+    replay.play([each for each in played if each.at_ns is not None and each.at_ns >= begin_ns], schema_url)
+    page.goto(f"{page_of}/?range=7d")
+    (model, *_), *_ = figures = models_of(schema_url)
+    expect(page.locator("#models tbody tr")).to_have_count(len(figures))
+    expect(page.locator("#models thead")).not_to_contain_text("Cost")
+    expect(page.locator("#models")).to_contain_text("agentsight-otel prices import FILE")
+    with clickhouse_client.connect(schema_url) as client:
+        client.insert(
+            "model_prices",
+            [[model, date(2020, 1, 1), 2.0, 1.0, 4.0, "EUR"]],
+            column_names=["model", "valid_from", "input_price", "cached_input_price", "output_price", "currency"],
+        )
+    page.reload()
+    (model, calls, tokens, cost), *_ = models_of(schema_url)
+    row = page.locator("#models tbody tr", has_text=model).first.locator("td")
+    expect(row.nth(0)).to_contain_text(model)
+    expect(row.nth(1)).to_have_text(f"{calls:,}")
+    expect(row.nth(3)).to_contain_text(f"{tokens:,}")
+    expect(row.nth(7)).to_have_text(f"{float(f'{cost:.3g}'):g} EUR")
+
+
+def models_of(url: str) -> list[tuple[str, int, int, float]]:
+    now = datetime.now(timezone.utc)
+    window = Window(now - timedelta(days=7), now)
+    with clickhouse_client.connect(url) as client:
+        return client.query(
+            f"SELECT model, calls, input_tokens, cost FROM {view_call('model_usage')}",
+            parameters=query_parameters(window),
+        ).result_rows

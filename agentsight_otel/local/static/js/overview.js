@@ -4,6 +4,7 @@ import { barList, daily, dataTable, feedbackBar, heatMap, loadWorld, nothing, wo
 import { byId, h, put } from "./dom.js";
 import { showEmpty } from "./empty.js";
 import { askLeftOut, leftOut } from "./leftout.js";
+import { askModels, models } from "./models.js";
 import { escalationMenu, marksOfTool } from "./escalation.js";
 import { NONE, WEEKDAYS, byUnit, change, count, country, dayName, hourSpan, percent, plural, seconds, short, valueName } from "./format.js";
 import { download, link, lines, params, query, settings, zone } from "./state.js";
@@ -83,6 +84,7 @@ export function showOverview(main) {
       panel("metric_world_map", { wide: "wide", title: "Countries" }),
       SHARES.map(([view]) => panel(view, { wide: "third", table: false })),
       panel("metric_tool_usage", { wide: "wide", table: false, title: "Tool usage", tools: escalationMenu(() => draw("metric_tool_usage")) }),
+      models(),
       leftOut()));
   // The feedback metric has a tile and a panel; the tile keeps the id of the view.
   main.querySelector("section#metric_conversation_feedback").id = "feedback";
@@ -110,6 +112,7 @@ export async function loadOverview(signal) {
     }
   }
   if (problem) throw new Error(problem);
+  await askModels(signal);
   askLeftOut(signal);
   const rows = (view) => found.get(view)?.rows ?? [];
   const empty = !rows("metric_unique_interaction")[0]?.visits && !rows("metric_total_messages")[0]?.messages && !rows("metric_tool_usage").length;
