@@ -1,7 +1,10 @@
-"""A local stand-in for OpenAI's API, which tests cannot have: chat completions, plain and streamed, with tool calls.
+"""A local stand-in for OpenAI's API, which tests cannot have: chat completions and responses, plain and streamed.
 
-A request that offers tools and has no tool's result yet is answered by a call of the first tool; any other by a text;
-and one whose last message is "fail" by an error.
+It answers in the words of Google's API, too, where it is asked so.
+
+A request that offers tools and has no tool's result yet is answered by a call of the tool that the last message names,
+else of the first; any other by a text; one whose last message is "fail" by a refusal, one with "break" by an error of
+the server that clients are told not to try again.
 """
 
 import json
@@ -12,8 +15,16 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests import fake_gemini, fake_responses
+
 ARGUMENTS = {"order_id": "1001"}
 ANSWER = "Order 1001 is shipped."
+OTHERS = {
+    "/responses": fake_responses,
+    ":generateContent": fake_gemini,
+    ":streamGenerateContent?alt=sse": fake_gemini,
+}
+"""By the ends of their paths, APIs that ask and answer in other words than chat completions."""
 USAGE = {"prompt_tokens": 20, "completion_tokens": 7, "total_tokens": 27}
 
 
@@ -44,18 +55,29 @@ def fake_openai() -> Iterator[FakeOpenAI]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             fake.requests.append(body)
             fake.headers.append({key.lower(): value for key, value in self.headers.items()})
-            if body["messages"][-1]["content"] == "fail":
+            stream = body.get("stream", ":streamGenerateContent" in self.path)
+            other = next((other for end, other in OTHERS.items() if self.path.endswith(end)), None)
+            if other is not None:
+                body = other.as_chat(body)
+            asked = _text(body["messages"][-1])
+            if asked == "fail":
                 self._send(400, "application/json", b'{"error": {"message": "no", "type": "invalid_request_error"}}')
                 return
+            if asked == "break":
+                self._send(500, "application/json", b'{"error": {"message": "out of order", "type": "server_error"}}')
+                return
             message, reason = _answer(body)
-            stream = body.get("stream", False)
-            payload = _chunks(message, reason) if stream else json.dumps(_completion(message, reason)).encode()
+            if other is not None:
+                payload = other.answer(message, stream)
+            else:
+                payload = _chunks(message, reason) if stream else json.dumps(_completion(message, reason)).encode()
             self._send(200, "text/event-stream" if stream else "application/json", payload)
 
         def _send(self, status: int, kind: str, payload: bytes) -> None:
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(payload)))
+            self.send_header("x-should-retry", "false")
             self.end_headers()
             self.wfile.write(payload)
 
@@ -75,11 +97,19 @@ def fake_openai() -> Iterator[FakeOpenAI]:
 
 
 def _answer(body: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    if body.get("tools") and body["messages"][-1]["role"] != "tool":
-        function = {"name": body["tools"][0]["function"]["name"], "arguments": json.dumps(ARGUMENTS)}
+    last = body["messages"][-1]
+    if body.get("tools") and last["role"] != "tool":
+        names = [tool["function"]["name"] for tool in body["tools"]]
+        name = next((name for name in names if name in _text(last)), names[0])
+        function = {"name": name, "arguments": json.dumps(ARGUMENTS)}
         call = {"id": "call_1", "type": "function", "function": function}
         return {"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"
     return {"role": "assistant", "content": ANSWER}, "stop"
+
+
+def _text(message: dict[str, Any]) -> str:
+    content = message.get("content")
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content or [])
 
 
 def _completion(message: dict[str, Any], reason: str) -> dict[str, Any]:
