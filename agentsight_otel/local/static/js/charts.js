@@ -177,8 +177,8 @@ export function feedbackBar(row, href) {
 }
 
 /** A plain table of a view's rows, for those who would rather read than look. */
-export function dataTable(columns, rows, format) {
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Figures" }, h("table", { class: "data" },
+export function dataTable(columns, rows, format, label) {
+  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, h("table", { class: "data" },
     h("thead", null, h("tr", null, columns.map((column) => h("th", { scope: "col", class: column.text ? null : "end" }, column.label)))),
     h("tbody", null, rows.map((row) => h("tr", null, columns.map((column) => h("td", { class: column.text ? null : "end" }, format(column, row[column.name]))))))));
 }

@@ -32,7 +32,7 @@ export async function askLeftOut(signal) {
   try {
     const { rows } = await get("/api/left-out", query(), signal);
     card.classList.remove("stale");
-    put(body, rows.length ? dataTable(COLUMNS, rows, format) : h("p", { class: "quiet" }, "Nothing was left out."));
+    put(body, rows.length ? dataTable(COLUMNS, rows, format, "Left out, table") : h("p", { class: "quiet" }, "Nothing was left out."));
   } catch (error) {
     if (!signal?.aborted) put(body, h("p", { class: "bad-text", role: "alert" }, error.message));
   }

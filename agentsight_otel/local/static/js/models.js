@@ -42,6 +42,6 @@ export async function askModels(signal) {
   card.hidden = !rows.length;
   const shown = rows.map((row) => Object.fromEntries(COLUMNS.map(({ name }) => [name, (cells[name] ?? ((each) => short(each[name])))(row)])));
   const priced = rows.some((row) => row.cost !== null);
-  put(card.querySelector(".body"), dataTable(COLUMNS.filter(({ name }) => name !== "cost" || priced), shown, (column, value) => value),
+  put(card.querySelector(".body"), dataTable(COLUMNS.filter(({ name }) => name !== "cost" || priced), shown, (column, value) => value, "Models, table"),
     priced ? null : h("p", { class: "quiet" }, "Costs come with prices: ", h("code", null, "agentsight-otel prices import FILE")));
 }

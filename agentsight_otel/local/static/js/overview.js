@@ -198,5 +198,5 @@ function tools(rows) {
 function tableOf(view, rows) {
   const columns = metric(view).columns.map((column) => ({ ...column, text: ["text", "country", "day", "weekday"].includes(column.unit), label: column.label[0].toUpperCase() + column.label.slice(1) }));
   const format = (column, value) => ({ country, day: dayName, weekday: (number) => WEEKDAYS[number - 1], hour: hourSpan, text: (text) => text, ...byUnit })[column.unit](value);
-  return rows.length ? dataTable(columns, rows, format) : nothing();
+  return rows.length ? dataTable(columns, rows, format, `${metric(view).title}, table`) : nothing();
 }
