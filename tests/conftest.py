@@ -28,13 +28,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedClickHouse]:
     """One real ClickHouse for the test process."""
-    with EmbeddedClickHouse(tmp_path_factory.mktemp("clickhouse")) as server:
+    server = EmbeddedClickHouse(tmp_path_factory.mktemp("clickhouse"))
+    (server.home / "users.d").mkdir(parents=True)
+    (server.home / "users.d" / "tests.xml").write_text(_SETTINGS)
+    with server:
         _running.append(server)
         yield server
         _running.clear()
 
 
 _running: list[EmbeddedClickHouse] = []
+
+# Queries that run a few times, on few rows, are quicker without machine code of their own.
+_SETTINGS = """<clickhouse><profiles><default>
+<compile_expressions>0</compile_expressions><compile_aggregate_expressions>0</compile_aggregate_expressions>
+<compile_sort_description>0</compile_sort_description>
+</default></profiles></clickhouse>"""
 
 
 @pytest.fixture(scope="module", autouse=True)
