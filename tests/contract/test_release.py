@@ -1,5 +1,6 @@
 """What a release is made of agrees: the version everywhere, the image's own instructions, the documentation's site."""
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 
 from agentsight_otel._core.version import VERSION
 from agentsight_otel.cli.root import cli
+from tests.backends import missing
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,6 +41,8 @@ def test_the_dockerfile_begins_with_commands_that_there_are() -> None:
 
 
 def test_what_llms_txt_links_to_is_on_the_site(tmp_path: Path) -> None:
+    if importlib.util.find_spec("mkdocs") is None:
+        missing("MkDocs", 'run: pip install -e ".[docs]"')
     subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(tmp_path)],
         check=True,
