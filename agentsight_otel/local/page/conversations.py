@@ -160,7 +160,7 @@ LEFT_OUT_SQL = (
 MODELS_SQL = (
     "SELECT provider, model, calls, errors, input_tokens, cached_input_tokens, output_tokens, average_s, p95_s, cost,"
     f" currency FROM (SELECT * REPLACE ({short_columns(('provider', 'model', 'currency'))})"
-    f" FROM {view_call('model_usage')}) LIMIT 100"
+    f" FROM {view_call('model_usage')}) ORDER BY calls DESC, provider, model LIMIT 100"
 )
 """The models most used, with their tokens and what they cost."""
 

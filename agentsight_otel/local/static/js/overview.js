@@ -112,11 +112,11 @@ export async function loadOverview(signal) {
     }
   }
   if (problem) throw new Error(problem);
-  await askModels(signal);
   askLeftOut(signal);
   const rows = (view) => found.get(view)?.rows ?? [];
   const empty = !rows("metric_unique_interaction")[0]?.visits && !rows("metric_total_messages")[0]?.messages && !rows("metric_tool_usage").length;
   showEmpty(byId("notice"), empty);
+  await askModels(signal);
 }
 
 function report(window) {
