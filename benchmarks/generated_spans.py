@@ -1,8 +1,10 @@
 """Spans of made-up conversations, generated within ClickHouse: as many as wanted, the same each time.
 
-A conversation has one to sixteen spans: a start, turns with their messages, tool calls, model calls, a button, feedback.
+A conversation of our own SDK has one to sixteen spans: a start, turns with their messages, tool calls, model calls, a button, feedback.
 One in five is a visit alone; in one of 25 the second half comes hours or days later. One span in ten lacks the customer
-and what the conversation is known by, as third parties' spans do. More happens by day than by night.
+and what the conversation is known by, as third parties' spans do. More happens by day than by night. One of other SDKs has three traces of four spans each: the agent's, which
+alone names conversation and customer, two model calls and a tool call; every other one by OpenTelemetry's conventions,
+the others by OpenInference's.
 """
 
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ DAYS = 90
 END = datetime(2026, 11, 1, tzinfo=timezone.utc)
 SPANS_PER_CONVERSATION = 11.4
 """On average."""
+FOREIGN_SPANS_PER_CONVERSATION = 12
 
 COLUMNS = (
     "Timestamp, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, ServiceName, ResourceAttributes, ScopeName, ScopeVersion,"
@@ -83,17 +86,76 @@ FROM numbers(toUInt64({first}) * 16, toUInt64({count}) * 16)
 WHERE place < if(dice % 5 = 0, 1, 12 + intDiv(dice, 5) % 5)
 """
 
+_FOREIGN_SPANS = """
+WITH
+    toInt64({end_s}) * 1000000000 AS end_ns,
+    toInt64({days}) * 86400000000000 AS whole_ns,
+    intDiv(number, 12) AS conversation,
+    intDiv(number, 4) % 3 AS turn,
+    number % 4 AS place,
+    sipHash64(conversation, 'foreign') AS dice,
+    sipHash64(intDiv(number, 4), 'turn') AS turn_dice,
+    sipHash64(number, 'foreign span') AS span_dice,
+    (conversation + 0.5) / {conversations} * {days} AS day,
+    end_ns - whole_ns + toInt64((day - 0.12 * sin(2 * pi() * day)) * 86400e9) + turn * toInt64(20000000000 + dice % 60000000000) AS begin_ns,
+    1000000000 + toInt64(turn_dice % 8000000000) AS model_ns,
+    dice % 2 = 0 AS by_openinference,
+    place = 0 AS is_agent,
+    place = 2 AS is_tool,
+    concat('foreign-', toString(conversation)) AS conversation_id,
+    concat('Where is parcel ', toString(turn_dice % 100000), ', and when will it arrive?') AS question,
+    concat('It left our warehouse this morning and will arrive on day ', toString(turn_dice % 28), ' between nine and eleven.') AS answer
+SELECT
+    fromUnixTimestamp64Nano(begin_ns + [0, 5000000, 10000000 + model_ns, 40000000 + model_ns][place + 1], 'UTC') AS Timestamp,
+    lower(hex(substring(SHA256(concat('trace ', toString(intDiv(number, 4)))), 1, 16))) AS TraceId,
+    lower(hex(span_dice)) AS SpanId,
+    if(is_agent, '', lower(hex(sipHash64(number - place, 'foreign span')))) AS ParentSpanId,
+    [if(by_openinference, 'Agent.run', 'invoke_agent support'), 'chat small-1', 'execute_tool find_order', 'chat small-1'][place + 1] AS SpanName,
+    if(place % 2 = 1, 'Client', 'Internal') AS SpanKind,
+    'other-agent' AS ServiceName,
+    map('service.name', 'other-agent', 'deployment.environment.name', if(dice % 100 < 85, 'production', 'staging'), 'telemetry.sdk.language', 'python', 'telemetry.sdk.name', 'opentelemetry') AS ResourceAttributes,
+    if(by_openinference, 'openinference.instrumentation.agents', 'opentelemetry.instrumentation.genai') AS ScopeName,
+    '1.0.0' AS ScopeVersion,
+    CAST(arrayFilter(pair -> pair.2 != '', arrayConcat(
+        if(is_agent, [('user.id', concat('customer-', toString(dice % 100000)))], []),
+        if(by_openinference, arrayConcat(
+            [('openinference.span.kind', ['AGENT', 'LLM', 'TOOL', 'LLM'][place + 1])],
+            multiIf(
+                is_agent, [('session.id', conversation_id), ('input.value', question), ('output.value', answer)],
+                is_tool, [('tool.name', 'find_order'), ('input.value', '{"order": 1001}')],
+                [('llm.model_name', 'small-1'), ('llm.provider', 'openai'), ('llm.token_count.prompt', toString(500 + span_dice % 3000)),
+                    ('llm.token_count.completion', toString(20 + span_dice % 400)), ('llm.input_messages.0.message.content', question)])),
+            arrayConcat(
+            [('gen_ai.operation.name', ['invoke_agent', 'chat', 'execute_tool', 'chat'][place + 1])],
+            multiIf(
+                is_agent, [('gen_ai.conversation.id', conversation_id), ('gen_ai.agent.name', 'support'),
+                    ('gen_ai.input.messages', concat('[{"role":"user","parts":[{"type":"text","content":"', question, '"}]}]')),
+                    ('gen_ai.output.messages', concat('[{"role":"assistant","parts":[{"type":"text","content":"', answer, '"}],"finish_reason":"stop"}]'))],
+                is_tool, [('gen_ai.tool.name', 'find_order'), ('gen_ai.tool.call.id', concat('call_', lower(hex(span_dice))))],
+                [('gen_ai.provider.name', 'openai'), ('gen_ai.request.model', 'small-1'), ('gen_ai.response.finish_reasons', if(place = 1, '["tool_calls"]', '["stop"]')),
+                    ('gen_ai.usage.input_tokens', toString(500 + span_dice % 3000)), ('gen_ai.usage.output_tokens', toString(20 + span_dice % 400))]))))), 'Map(LowCardinality(String), String)') AS SpanAttributes,
+    toUInt64([50000000 + 2 * model_ns, model_ns, 20000000, model_ns][place + 1]) AS Duration,
+    if(is_tool AND span_dice % 25 = 0, 'Error', 'Unset') AS StatusCode,
+    '' AS StatusMessage,
+    CAST([], 'Array(DateTime64(9))') AS `Events.Timestamp`,
+    CAST([], 'Array(LowCardinality(String))') AS `Events.Name`,
+    CAST([], 'Array(Map(LowCardinality(String), String))') AS `Events.Attributes`
+FROM numbers(toUInt64({first}) * 12, toUInt64({count}) * 12)
+"""
 
-def selected(first: int, count: int, conversations: int) -> str:
+
+def selected(first: int, count: int, conversations: int, foreign: bool = False) -> str:
     """SQL that gives the spans of some conversations, columns as in ``COLUMNS``.
 
     Args:
         first: The number of the first conversation.
         count: Of how many.
         conversations: How many there are in all, spread evenly over the ``DAYS`` days before ``END``.
+        foreign: Of other SDKs.
     """
     return (
-        _SPANS.replace("{end_s}", str(int(END.timestamp())))
+        (_FOREIGN_SPANS if foreign else _SPANS)
+        .replace("{end_s}", str(int(END.timestamp())))
         .replace("{days}", str(DAYS))
         .replace("{conversations}", str(conversations))
         .replace("{first}", str(first))
@@ -102,10 +164,10 @@ def selected(first: int, count: int, conversations: int) -> str:
 
 
 def inserts(
-    table: str, conversations: int, at_once: int, begin: int = 0, end: int | None = None
+    table: str, conversations: int, at_once: int, begin: int = 0, end: int | None = None, foreign: bool = False
 ) -> Iterator[tuple[str, int]]:
     """INSERTs of the spans of conversations ``begin`` to ``end``, in order of time, each with how many it is after."""
     end = conversations if end is None else end
     for first in range(begin, end, at_once):
         count = min(at_once, end - first)
-        yield f"INSERT INTO {table} ({COLUMNS})\n{selected(first, count, conversations)}", first + count
+        yield f"INSERT INTO {table} ({COLUMNS})\n{selected(first, count, conversations, foreign)}", first + count

@@ -66,6 +66,15 @@ def settle(client: Any, wait_s: float = 600) -> None:
         time.sleep(2)
 
 
+def settle_derivation(client: Any, wait_s: float = 1_800) -> None:
+    """Waits until the conversations of other SDKs are derived from all spans that were inserted."""
+    deadline = time.monotonic() + wait_s
+    while client.query("SELECT waiting FROM pipeline_derived").result_rows[0][0]:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"derived_conversations is not up to date after {wait_s:g} s")
+        time.sleep(1)
+
+
 def settle_at_once(client: Any) -> None:
     """The same within seconds: has what was touched now count as touched a while ago."""
     client.command("SYSTEM STOP VIEW resolved_mv")

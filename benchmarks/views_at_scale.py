@@ -4,7 +4,8 @@
 
 Prints, in this order: planning (each view on an empty database); 24 hours with the latest half of the spans and with
 all of them; each view for 24 h, 7, 30 and 90 days, unfiltered and filtered by device and environment, beside the same by
-hand on otel_traces; the largest memory of a query; inserts with all views and into the bare table, taking turns. Each
+hand on otel_traces; the largest memory of a query; inserts with all views and into the bare table, taking turns; with
+`--foreign`, the views once more when so many spans of other SDKs are there as well, and how long they took to derive. Each
 figure in ms, with processor time behind it: on a busy machine only that can be compared.
 """
 
@@ -19,8 +20,15 @@ from agentsight_otel.clickhouse import client as clickhouse_client
 from agentsight_otel.clickhouse import schema
 from agentsight_otel.local import EmbeddedClickHouse
 from agentsight_otel.metrics import METRICS, Window
-from benchmarks.generated_spans import COLUMNS, END, SPANS_PER_CONVERSATION, inserts, selected
-from benchmarks.measuring import Cost, cost, settle, view_costs
+from benchmarks.generated_spans import (
+    COLUMNS,
+    END,
+    FOREIGN_SPANS_PER_CONVERSATION,
+    SPANS_PER_CONVERSATION,
+    inserts,
+    selected,
+)
+from benchmarks.measuring import Cost, cost, settle, settle_derivation, view_costs
 
 WINDOWS = {"24 h": 1, "7 d": 7, "30 d": 30, "90 d": 90}
 FILTERS = {"unfiltered": {}, "device and environment": {"device": ["mobile"], "environment": ["production"]}}
@@ -49,6 +57,9 @@ BY_HAND = {
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--spans", type=int, default=5_000_000)
+    arguments.add_argument(
+        "--foreign", type=int, default=0, help="spans of other SDKs, stored after all else was measured"
+    )
     arguments.add_argument("--runs", type=int, default=3)
     arguments.add_argument("--minutes", type=float, default=2, help="of inserts, for each size of batch")
     arguments.add_argument("--data", type=Path, help="keep the data here, and use what is there")
@@ -72,6 +83,12 @@ def main() -> None:
             print_by_hand(client, options.runs)
             for rows in (10_000, 100_000):
                 print_inserts(client, rows, conversations, options.minutes)
+            if options.foreign:
+                conversations = options.foreign // FOREIGN_SPANS_PER_CONVERSATION
+                fill(client, conversations, 0, conversations, foreign=True)
+                print_sizes(client)
+                for name, filters in FILTERS.items():
+                    print_views(client, f"with spans of other SDKs, {name}", filters, options.runs)
 
 
 def window(days: int, filters: dict[str, list[str]] | None = None) -> Window:
@@ -92,13 +109,16 @@ def print_planning(server: EmbeddedClickHouse, database: str = "empty") -> None:
         client.command(f"DROP DATABASE {database}")
 
 
-def fill(client: Any, conversations: int, first: int, end: int) -> None:
-    """Stores the spans of some of the conversations, and waits until all of them are resolved."""
+def fill(client: Any, conversations: int, first: int, end: int, *, foreign: bool = False) -> None:
+    """Stores the spans of some of the conversations, and waits until all of them are derived and resolved."""
     began, before = time.perf_counter(), client.query("SELECT count() FROM otel_traces").result_rows[0][0]
-    for sql, _ in inserts("otel_traces", conversations, CONVERSATIONS_AT_ONCE, first, end):
+    for sql, _ in inserts("otel_traces", conversations, CONVERSATIONS_AT_ONCE, first, end, foreign):
         client.command(sql, settings={**IN_BLOCKS, "max_memory_usage": 0})
     took = time.perf_counter() - began
     spans = client.query("SELECT count() FROM otel_traces").result_rows[0][0] - before
+    if foreign:
+        settle_derivation(client)
+        print(f"all derived {time.perf_counter() - began - took:.0f} s after the last was stored", flush=True)
     settle(client)
     print(
         f"{spans:,} spans stored at {spans / took:,.0f} a second, generated meanwhile;"

@@ -82,31 +82,49 @@ reinterpretAsFixedString(byteSwap(bitXor(reinterpretAsUInt64({number}), 92233720
 -- The key of the trace that a conversation has by its id alone.
 MACRO own_trace_key(conversation_id) AS
 sipHash64(lower(hex(substring(SHA256({conversation_id}), 1, 16))));
--- Up to when everything that arrived was looked at for the derivation, and whether settings changed since. Like what was
--- touched, both are looked at again for two minutes, for inserts that were on their way.
+-- Up to when everything that arrived was looked at for the derivation, in ms; not later than now, though the clock was set
+-- back.
 MACRO derived_until_ms AS
-(SELECT max(version) FROM {database}.derived_conversations WHERE conversation_key = 0);
-MACRO settings_changed AS
-(SELECT max(changed_at) > fromUnixTimestamp64Milli(toInt64(derived_until_ms) - 120000, 'UTC') FROM {database}.settings);
-MACRO derived_before AS
-toDateTime(greatest(intDiv(toInt64(derived_until_ms), 1000) - 120, 0), 'UTC');
+least(toInt64((SELECT max(version) FROM {database}.derived_conversations WHERE conversation_key = 0)), {now_ms});
+MACRO now_ms AS
+toUnixTimestamp64Milli(now64(3, 'UTC'));
+MACRO moment(ms) AS
+fromUnixTimestamp64Milli({ms}, 'UTC');
+-- Up to when a round of it looks, so that one after a pause needs no more memory than others: now, or what 20,000 traces
+-- or a million rows of touched take it to. Needs the alias derived_until_ms.
+MACRO derived_to_ms AS
+least(
+        {now_ms},
+        (SELECT if(count() < 20000, {now_ms}, toUnixTimestamp64Milli(max(touched_at))) FROM (SELECT touched_at FROM {database}.touched_traces WHERE touched_at > {moment(derived_until_ms)} ORDER BY touched_at LIMIT 20000)),
+        (SELECT if(count() < 20000, {now_ms}, toUnixTimestamp64Milli(max(touched_at)) + 120000) FROM (SELECT touched_at FROM {database}.touched_traces WHERE touched_at > {moment(derived_until_ms - 120000)} ORDER BY touched_at LIMIT 20000)),
+        (SELECT if(count() < 1000000, {now_ms}, toInt64(toUnixTimestamp(max(touched_at))) * 1000) FROM (SELECT touched_at FROM {database}.touched WHERE touched_at > {second(derived_until_ms)} ORDER BY touched_at LIMIT 1000000)));
+MACRO second(ms) AS
+toDateTime(greatest(intDiv({ms}, 1000), 0), 'UTC');
+-- Where it starts to look: ten seconds before, as an insert may have been on its way, but not where it is behind.
+MACRO derived_from_ms AS
+derived_until_ms - if(derived_until_ms > {now_ms} - 20000, 10000, 0);
 -- The keys of conversations to derive anew: of traces with spans of others, those that a span arrived for; a span of our
--- own, too, may say whose a trace is, or that messages are recorded. Needs the aliases derived_until_ms and settings_changed.
+-- own, too, may say whose a trace is, or that messages are recorded. What arrived two minutes ago is looked at once more, for
+-- inserts that took longer. Needs the aliases derived_until_ms and derived_to_ms.
 MACRO changed_conversations AS
 SELECT conversation_key
 FROM {database}.trace_claims
 WHERE trace_key IN (
     SELECT trace_key FROM {database}.touched_traces
-    WHERE touched_at > fromUnixTimestamp64Milli(toInt64(derived_until_ms) - 120000, 'UTC')
+    WHERE touched_at > {moment({derived_from_ms})} AND touched_at <= {moment(derived_to_ms)}
+        OR touched_at > {moment(derived_until_ms - 120000)} AND touched_at <= {moment(derived_to_ms - 120000)}
     UNION ALL
     SELECT trace_key FROM {database}.foreign_spans
-    WHERE settings_changed OR trace_key IN (SELECT trace_key FROM {database}.touched WHERE touched_at >= {derived_before})
+    WHERE trace_key IN (SELECT trace_key FROM {database}.touched WHERE {touched_since})
 )
 UNION ALL
 SELECT conversation_key
 FROM {database}.derived_conversations
 WHERE conversation_key != 0
-    AND conversation_key IN (SELECT conversation_key FROM {database}.touched WHERE touched_at >= {derived_before} AND trace_key != 0);
+    AND conversation_key IN (SELECT conversation_key FROM {database}.touched WHERE ({touched_since}) AND trace_key != 0);
+MACRO touched_since AS
+touched_at >= {second({derived_from_ms})} AND touched_at <= {second(derived_to_ms)}
+        OR touched_at >= {second(derived_until_ms - 120000)} AND touched_at <= {second(derived_to_ms - 120000)};
 
 -- The message events of a span: (ms, sent by the agent, what identifies it).
 MACRO messages_of_span AS

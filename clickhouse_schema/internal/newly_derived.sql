@@ -45,9 +45,9 @@ WITH
     300000 AS join_us,
     20000 AS same_end_us,
     {derived_until_ms} AS derived_until_ms,
-    toUnixTimestamp64Milli(now64(3, 'UTC')) AS now_ms,
+    {derived_to_ms} AS derived_to_ms,
+    {now_ms} AS now_ms,
     (SELECT argMax(value, changed_at) FROM {database}.settings WHERE name = 'derive_exchanges') AS derive_exchanges,
-    {settings_changed} AS settings_changed,
     spans -> arraySort(arrayConcat(arrayMap(i -> (i.1, 1, i.3), spans), arrayMap(i -> (i.2, 0, i.3), spans))) AS edges_of,
     -- Where something starts after nothing ran: within other spans, and for a pause; or at all, and for a gap.
     (edges, within) -> arrayMap(x -> x.1, arrayFilter(
@@ -320,4 +320,4 @@ SELECT
 FROM decided
 WHERE content_hash != hash_before
 UNION ALL
-SELECT 0, toUInt64(now_ms), '', 'none', [], '', [], [], '', '', '', '', '', '', '', NULL, NULL, NULL, NULL, 0, 0, 0, [], [], '', '', '', 0;
+SELECT 0, toUInt64(derived_to_ms), '', 'none', [], '', [], [], '', '', '', '', '', '', '', NULL, NULL, NULL, NULL, 0, 0, 0, [], [], '', '', '', 0;

@@ -5,12 +5,12 @@
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.derived_until_mv REFRESH EVERY 10 SECOND APPEND TO {database}.derived_conversations AS
 WITH
     {derived_until_ms} AS derived_until_ms,
-    {settings_changed} AS settings_changed
-SELECT 0 AS conversation_key, toUInt64(toUnixTimestamp64Milli(now64(3, 'UTC'))) AS version
+    {derived_to_ms} AS derived_to_ms
+SELECT 0 AS conversation_key, toUInt64(derived_to_ms) AS version
 FROM numbers(1)
 WHERE (
         derived_until_ms = 0
-        OR notEmpty((SELECT groupArray(1)(1) FROM {database}.touched_traces WHERE touched_at > fromUnixTimestamp64Milli(toInt64(derived_until_ms) - 120000, 'UTC')))
-        OR notEmpty((SELECT groupArray(1)(1) FROM {database}.touched WHERE touched_at >= {derived_before}))
+        OR notEmpty((SELECT groupArray(1)(1) FROM {database}.touched_traces WHERE touched_at > {moment(derived_until_ms - 120000)}))
+        OR notEmpty((SELECT groupArray(1)(1) FROM {database}.touched WHERE touched_at >= {second(derived_until_ms - 120000)}))
     )
     AND empty((SELECT groupArray(1)(conversation_key) FROM ({changed_conversations})));

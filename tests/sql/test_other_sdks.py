@@ -3,6 +3,7 @@
 import os
 import random
 import secrets
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
@@ -43,7 +44,8 @@ def client(clickhouse_server: EmbeddedClickHouse) -> Iterator[Any]:
     url = clickhouse_server.url("other_sdks")
     schema.apply(url)
     with clickhouse_client.connect(url) as connected:
-        connected.command("SYSTEM STOP VIEW derivation_due_mv")
+        for view in ("derivation_due_mv", "derived_until_mv"):
+            connected.command(f"SYSTEM STOP VIEW {view}")
         yield connected
 
 
@@ -57,12 +59,10 @@ def empty(client: Any) -> None:
         client.command(f"TRUNCATE TABLE {table}")
 
 
-def derive(client: Any) -> None:
+def derive(client: Any, view: str = "derivation_due_mv") -> None:
     """One round of what runs in the background every ten seconds."""
-    client.command("SYSTEM START VIEW derivation_due_mv")
-    client.command("SYSTEM REFRESH VIEW derivation_due_mv")
-    client.command("SYSTEM WAIT VIEW derivation_due_mv")
-    client.command("SYSTEM STOP VIEW derivation_due_mv")
+    for action in ("START", "REFRESH", "WAIT", "STOP"):
+        client.command(f"SYSTEM {action} VIEW {view}")
 
 
 def insert(client: Any, items: Iterable[Item]) -> None:
@@ -293,3 +293,30 @@ def _message(client: Any, conversation: str) -> None:
     }
     rows = [[row[name] or ([] if "." in name else row[name]) for name in COLUMNS]]
     client.insert("otel_traces", rows, column_names=list(COLUMNS), column_type_names=list(COLUMNS.values()))
+
+
+def test_a_backlog_is_derived_in_parts(client: Any) -> None:
+    derive(client)
+    client.command(
+        "INSERT INTO touched_traces SELECT now64(3) + toIntervalMillisecond(number % 2), number FROM numbers(20001)"
+    )
+    time.sleep(1.1)  # touched goes by seconds
+    insert(client, [agent("1" * 16, 0, 2_000)])
+    derive(client)
+    assert derived(client) == {}
+    derive(client, "derived_until_mv")
+    assert client.query("SELECT waiting FROM pipeline_derived").result_rows == [(1,)]
+    derive(client)
+    assert sum(derived(client)["c"].values()) == 2
+    assert client.query("SELECT waiting, lag_s FROM pipeline_derived").result_rows == [(0, 0)]
+
+
+def test_a_setting_takes_effect_in_turns(client: Any) -> None:
+    insert(client, [agent(f"{n:016x}", 0, 2_000, trace=f"{n:032x}", conversation=f"c{n}") for n in range(1, 301)])
+    client.command("TRUNCATE TABLE touched_traces")
+    client.command("INSERT INTO settings (name, value) VALUES ('derive_exchanges', '1')")
+    traces, turns_ms = client.query(
+        "SELECT count(), dateDiff('millisecond', min(touched_at), max(touched_at)) FROM touched_traces"
+    ).first_row
+    assert traces == 300
+    assert 200 < turns_ms < 300
