@@ -80,7 +80,7 @@ def main() -> None:
             print_sizes(client)
             for name, filters in FILTERS.items():
                 print_views(client, name, filters, options.runs)
-            print_by_hand(client, options.runs)
+            print_by_hand(client)
             for rows in (10_000, 100_000):
                 print_inserts(client, rows, conversations, options.minutes)
             if options.foreign:
@@ -158,16 +158,13 @@ def print_views(client: Any, name: str, filters: dict[str, list[str]], runs: int
     print(f"{'largest memory, MiB':32}" + " ".join(f"{total.memory_mib:17.0f}" for total in totals), flush=True)
 
 
-def print_by_hand(client: Any, runs: int) -> None:
+def print_by_hand(client: Any) -> None:
     print(f"\nby hand on otel_traces{'':10}" + "".join(f"{title:>18}" for title in WINDOWS))
     for view, sql in BY_HAND.items():
         line = f"{view:32}"
         for days in WINDOWS.values():
             asked = {"start": END - timedelta(days=days), "end": END}
-            line += (
-                figure(cost(client, [sql] * runs, {name: f"{at:%Y-%m-%d %H:%M:%S}" for name, at in asked.items()}))
-                + " "
-            )
+            line += figure(cost(client, [sql], {name: f"{at:%Y-%m-%d %H:%M:%S}" for name, at in asked.items()})) + " "
         print(line, flush=True)
 
 
