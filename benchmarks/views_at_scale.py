@@ -113,7 +113,7 @@ def fill(client: Any, conversations: int, first: int, end: int, *, foreign: bool
     """Stores the spans of some of the conversations, and waits until all of them are derived and resolved."""
     began, before = time.perf_counter(), client.query("SELECT count() FROM otel_traces").result_rows[0][0]
     for sql, _ in inserts("otel_traces", conversations, CONVERSATIONS_AT_ONCE, first, end, foreign):
-        client.command(sql, settings={**IN_BLOCKS, "max_memory_usage": 0})
+        client.command(sql, settings={**IN_BLOCKS, "max_insert_threads": 2, "max_memory_usage": 0})
     took = time.perf_counter() - began
     spans = client.query("SELECT count() FROM otel_traces").result_rows[0][0] - before
     if foreign:

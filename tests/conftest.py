@@ -72,6 +72,14 @@ def schema_url(empty_url: str) -> str:
     return empty_url
 
 
+@pytest.fixture(scope="module")
+def kept_url(clickhouse_server: EmbeddedClickHouse) -> str:
+    """The same once for all tests of a module that change nothing in it, as applying the schema takes seconds."""
+    url = clickhouse_server.url(f"kept_{secrets.token_hex(6)}")
+    schema.apply(url)
+    return url
+
+
 @pytest.fixture
 def start_up() -> Iterator[StartUp]:
     """Starts ``agentsight-otel up`` on a folder; what still runs at the end of the test is killed."""

@@ -7,11 +7,18 @@ import pytest
 
 from agentsight_otel.clickhouse import url as clickhouse_url
 from agentsight_otel.local import EmbeddedClickHouse
-from tests.collector.building import CONFIGS, collector_binary
+from tests.collector.building import CONFIGS, build_all, collector_binary
 from tests.collector.running import Collector
 from tests.collector.small_disk import SmallDisk
 
 StartCollector = Callable[..., Collector]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if not session.config.option.collectonly and any(
+        Path(__file__).parent in item.path.parents for item in session.items
+    ):
+        build_all()
 
 
 @pytest.fixture(scope="session")

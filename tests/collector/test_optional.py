@@ -15,7 +15,7 @@ from agentsight_otel._tracing.sampling import records
 from agentsight_otel.clickhouse import client as clickhouse_client
 from agentsight_otel.clickhouse import schema
 from agentsight_otel.clickhouse import url as clickhouse_url
-from tests.collector.building import collector_binary
+from tests.collector.building import GEOIP_MANIFEST, collector_binary
 from tests.collector.conftest import StartCollector
 from tests.collector.running import Collector
 from tests.collector.spans import span
@@ -159,7 +159,7 @@ def test_an_address_becomes_a_place_and_is_forgotten(
         HERE / "front.yaml",
         "optional/geoip.yaml",
         environment={"NEXT_COLLECTOR": storing.grpc, "AGENTSIGHT_GEOIP_DATABASE": str(geoip_database)},
-        binary=collector_binary(HERE / "builder-geoip.yaml"),
+        binary=collector_binary(GEOIP_MANIFEST),
     )
     send(
         locating,

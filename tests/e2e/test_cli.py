@@ -74,8 +74,9 @@ def test_replay_counts_what_the_file_holds_and_again_changes_nothing(schema_url:
     ]
 
 
-def test_replay_keeps_the_times_of_the_recording(schema_url: str) -> None:
-    run("replay", str(TRANSCRIPTS), "--clickhouse-url", schema_url)
+def test_replay_reads_stdin_and_keeps_the_times_of_the_recording(schema_url: str) -> None:
+    done = run("replay", "-", "--clickhouse-url", schema_url, stdin=TRANSCRIPTS.read_text())
+    assert "sent 4 conversations" in done.stdout
     with clickhouse_client.connect(schema_url) as client:
         rows = client.query(
             "SELECT sender, toString(timestamp) FROM messages_v WHERE conversation_id = 'timed' ORDER BY timestamp"
@@ -116,25 +117,20 @@ def test_replay_refuses_bad_lines_by_number_and_loads_the_rest(schema_url: str, 
     assert "line 1: not UTF-8" in run("replay", str(file), "--clickhouse-url", schema_url, code=5).stderr
 
 
-def test_replay_reads_stdin(schema_url: str) -> None:
-    done = run("replay", "-", "--clickhouse-url", schema_url, stdin=TRANSCRIPTS.read_text())
-    assert "sent 4 conversations" in done.stdout
-
-
-def test_errors_are_one_clear_message_and_an_exit_code(schema_url: str, tmp_path: Path) -> None:
-    absent = schema_url + "_absent"
-    password = clickhouse_url.parse(schema_url).password
+def test_errors_are_one_clear_message_and_an_exit_code(kept_url: str, tmp_path: Path) -> None:
+    absent = kept_url + "_absent"
+    password = clickhouse_url.parse(kept_url).password
     for arguments, code, said in [
         (("metrics", "--clickhouse-url", "nonsense"), 2, "expected http://user:password@host:port/database"),
         (("metrics", "--clickhouse-url", "http://127.0.0.1:1/x"), 3, "no ClickHouse answers at"),
-        (("metrics", "--clickhouse-url", schema_url.replace(password, "bad")), 3, "refuses user 'admin'"),
+        (("metrics", "--clickhouse-url", kept_url.replace(password, "bad")), 3, "refuses user 'admin'"),
         (("metrics", "--clickhouse-url", absent), 4, "was never applied; run: agentsight-otel schema apply"),
         (("replay", str(TRANSCRIPTS), "--clickhouse-url", absent), 4, "was never applied"),
-        (("metrics", "--clickhouse-url", schema_url, "--last", "soon"), 2, "expected a number and m, h, d or w"),
-        (("metrics", "--clickhouse-url", schema_url, "--from", "x"), 2, "expected ISO 8601"),
-        (("metrics", "--clickhouse-url", schema_url, "--timezone", "Mars"), 2, "expected an IANA name"),
+        (("metrics", "--clickhouse-url", kept_url, "--last", "soon"), 2, "expected a number and m, h, d or w"),
+        (("metrics", "--clickhouse-url", kept_url, "--from", "x"), 2, "expected ISO 8601"),
+        (("metrics", "--clickhouse-url", kept_url, "--timezone", "Mars"), 2, "expected an IANA name"),
         (
-            ("metrics", "--clickhouse-url", schema_url, "--from", "2026-02-01", "--to", "2026-01-01"),
+            ("metrics", "--clickhouse-url", kept_url, "--from", "2026-02-01", "--to", "2026-01-01"),
             2,
             "expected from before to",
         ),

@@ -26,11 +26,11 @@ from agentsight_otel.clickhouse.window import Window
 from tests.e2e.test_cli import TRANSCRIPTS, run
 
 
-@pytest.fixture
-def filled_url(schema_url: str) -> str:
+@pytest.fixture(scope="module")
+def filled_url(kept_url: str) -> str:
     with TRANSCRIPTS.open() as lines:
-        replay.play(replay.read(lines).transcripts, schema_url)
-    return schema_url
+        replay.play(replay.read(lines).transcripts, kept_url)
+    return kept_url
 
 
 def test_the_metrics_come_as_json_csv_and_markdown(filled_url: str) -> None:
@@ -97,8 +97,8 @@ def test_no_table_is_broken_by_a_narrow_terminal(filled_url: str, columns: int) 
 
 
 @pytest.mark.parametrize("columns", [60, 80])
-def test_the_state_of_the_schema_fits_a_narrow_terminal(schema_url: str, columns: int) -> None:
-    lines = run("schema", "status", "--clickhouse-url", schema_url, COLUMNS=str(columns)).stdout.splitlines()
+def test_the_state_of_the_schema_fits_a_narrow_terminal(kept_url: str, columns: int) -> None:
+    lines = run("schema", "status", "--clickhouse-url", kept_url, COLUMNS=str(columns)).stdout.splitlines()
     assert max(map(len, lines[:-3])) <= columns
     times = [line for line in lines if re.search(r"\d\d:\d\d:\d\d$", line)]
     assert len(times) == len([line for line in lines if line.startswith("applied")]) > 50
@@ -133,27 +133,27 @@ def test_help_has_a_short_form_and_completion_is_what_the_readme_says() -> None:
         ("https://127.0.0.1:PORT/x", "what answers there speaks no TLS"),
     ],
 )
-def test_what_cannot_be_reached_is_said_in_our_words_alone(schema_url: str, url: str, said: str) -> None:
-    port = clickhouse_url.parse(schema_url).port
+def test_what_cannot_be_reached_is_said_in_our_words_alone(kept_url: str, url: str, said: str) -> None:
+    port = clickhouse_url.parse(kept_url).port
     done = run("metrics", "--clickhouse-url", url.replace("PORT", str(port)), code=3)
     assert done.stderr.strip().endswith(said + (": http:// instead of https://?" if "TLS" in said else ""))
     assert "HTTPConnectionPool" not in done.stderr and len(done.stderr.splitlines()) == 1
 
 
-def test_the_tools_that_hand_over_are_listed_and_changed(filled_url: str) -> None:
+def test_the_tools_that_hand_over_are_listed_and_changed(schema_url: str) -> None:
     def tools(*arguments: str) -> str:
-        return run("escalation-tools", *arguments, "--clickhouse-url", filled_url).stdout
+        return run("escalation-tools", *arguments, "--clickhouse-url", schema_url).stdout
 
     before = tools("list").split()
     assert "open_ticket" in before
     assert tools("add", " Call_A_Person ", "open_ticket") == "Call_A_Person: counts now\nopen_ticket: counted already\n"
     assert tools("remove", "CALL_A_PERSON", "never") == "CALL_A_PERSON: counts no longer\nnever: did not count\n"
     assert tools("list").split() == before
-    with clickhouse_client.connect(filled_url) as client:
+    with clickhouse_client.connect(schema_url) as client:
         client.command("""INSERT INTO otel_traces (Timestamp, TraceId, SpanId, SpanName, SpanAttributes) VALUES
             (now(), repeat('a', 32), repeat('b', 16), 'tool', map('gen_ai.conversation.id', 'c',
             'agentsight.span.kind', 'tool', 'gen_ai.tool.name', 'escalate_to_human'))""")
-    said = run("escalation-tools", "list", "--clickhouse-url", filled_url).stderr
+    said = run("escalation-tools", "list", "--clickhouse-url", schema_url).stderr
     assert "'escalate_to_human' sounds like a hand-over and does not count" in said
 
 

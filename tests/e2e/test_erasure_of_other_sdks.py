@@ -122,6 +122,13 @@ def url(clickhouse_server: EmbeddedClickHouse, request: pytest.FixtureRequest) -
     return url
 
 
+@pytest.fixture(scope="module")
+def filled_url(kept_url: str) -> str:
+    """The same, for tests that erase nothing."""
+    fill(kept_url, spans(with_ann=True))
+    return kept_url
+
+
 def test_nothing_of_a_person_is_left_and_the_views_are_those_of_a_database_that_never_had_them(
     url: str, clickhouse_server: EmbeddedClickHouse
 ) -> None:
@@ -171,14 +178,16 @@ def test_texts_go_after_their_time_and_figures_stay(url: str) -> None:
     assert [row[:3] for row in after["messages_v"]] == [row[:3] for row in before["messages_v"]]
 
 
-def test_an_export_of_a_customer_s_spans_is_what_erasing_would_remove(url: str) -> None:
+def test_an_export_of_a_customer_s_spans_is_what_erasing_would_remove(filled_url: str) -> None:
     alone = {"user.id": ANN, "gen_ai.operation.name": "chat"}
     ignored = {"user.id": ANN, "gen_ai.conversation.id": "seen nowhere", "agentsight.ignore": "true"}
-    fill(url, [span("c" * 32, 4_000, 70_000, 1, "chat", alone), span("d" * 32, 4_001, 70_100, 1, "chat", ignored)])
-    with Eraser(url) as eraser:
+    fill(
+        filled_url, [span("c" * 32, 4_000, 70_000, 1, "chat", alone), span("d" * 32, 4_001, 70_100, 1, "chat", ignored)]
+    )
+    with Eraser(filled_url) as eraser:
         plan = eraser.plan(customers=[ANN])
     file = io.BytesIO()
-    export.write(url, "spans", export.Selection(customers=(ANN,)), "jsonl", file)
+    export.write(filled_url, "spans", export.Selection(customers=(ANN,)), "jsonl", file)
     rows = [json.loads(line) for line in file.getvalue().splitlines()]
     assert len({(row["TraceId"], row["SpanId"]) for row in rows}) == len(rows) == plan.rows["otel_traces"]
     assert {"c" * 32, "d" * 32} <= {row["TraceId"] for row in rows}
@@ -186,17 +195,17 @@ def test_an_export_of_a_customer_s_spans_is_what_erasing_would_remove(url: str) 
 
 @pytest.mark.parametrize("kind", ["conversations", "spans"])
 def test_what_other_sdks_recorded_is_exported_and_replayed(
-    url: str, clickhouse_server: EmbeddedClickHouse, kind: str
+    filled_url: str, clickhouse_server: EmbeddedClickHouse, kind: str
 ) -> None:
     other = clickhouse_server.url(f"foreign_replayed_{kind}")
     schema.apply(other)
     file = io.BytesIO()
-    export.write(url, kind, export.Selection(), "jsonl", file)
+    export.write(filled_url, kind, export.Selection(), "jsonl", file)
     reading = replay.read(io.BytesIO(file.getvalue()))
     assert reading.refusals == ()
     replay.store_spans(reading.spans, other)
     replay.play(reading.transcripts, other)
     fill(other, [])
-    with clickhouse_client.connect(url) as one, clickhouse_client.connect(other) as two:
+    with clickhouse_client.connect(filled_url) as one, clickhouse_client.connect(other) as two:
         for view in COUNTED_BY_TRACE:
             assert query(two, view, WINDOW) == query(one, view, WINDOW), view

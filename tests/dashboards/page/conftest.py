@@ -62,6 +62,13 @@ def page_of(schema_url: str) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="module")
+def kept_page(kept_url: str) -> Iterator[str]:
+    """A page over an empty database, once for all tests of a module that store nothing."""
+    with serving(PageSettings(kept_url, lines=("export OTEL_SERVICE_NAME=my-agent",))) as address:
+        yield address
+
+
 @pytest.fixture
 def ask(demo_url: str) -> Iterator[Callable[..., Any]]:
     """Asks the database itself."""

@@ -32,28 +32,28 @@ def get(address: str, path: str, method: str = "GET", **headers: str) -> http.cl
         ("evil.example:8686", 421), ("localhost.evil.example", 421), ("", 421), ("127.0.0.1.evil.example", 421),
     ],
 )  # fmt: skip
-def test_other_host_names_are_not_answered(page_of: str, host: str, status: int) -> None:
-    assert get(page_of, "/api/about", Host=host).status == status
+def test_other_host_names_are_not_answered(kept_page: str, host: str, status: int) -> None:
+    assert get(kept_page, "/api/about", Host=host).status == status
 
 
-def test_headers_keep_the_page_to_itself(page_of: str) -> None:
+def test_headers_keep_the_page_to_itself(kept_page: str) -> None:
     for path in ("/", "/api/about", "/static/app.css", "/nowhere"):
-        answer = get(page_of, path)
+        answer = get(kept_page, path)
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
         assert "Access-Control-Allow-Origin" not in answer.headers
-    assert get(page_of, "/api/about").headers["Cache-Control"] == "no-store"
-    assert get(page_of, "/api/about", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="no-cors").status == 403
-    assert get(page_of, "/api/about", "POST").status == 405
+    assert get(kept_page, "/api/about").headers["Cache-Control"] == "no-store"
+    assert get(kept_page, "/api/about", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="no-cors").status == 403
+    assert get(kept_page, "/api/about", "POST").status == 405
     for path in ("/static/../page/app.py", "/static/%2e%2e/page/app.py", "/static//etc/passwd"):
-        assert get(page_of, path).status == 404
+        assert get(kept_page, path).status == 404
 
 
-def test_a_token_is_demanded_of_everybody(browser: Browser, schema_url: str) -> None:
-    with serving(PageSettings(schema_url, token=TOKEN)) as address:
+def test_a_token_is_demanded_of_everybody(browser: Browser, kept_url: str) -> None:
+    with serving(PageSettings(kept_url, token=TOKEN)) as address:
         for path in ("/", "/conversations", "/api/about", "/static/js/main.js", "/api/export/conversations.csv"):
             assert get(address, path).status == 401
         assert get(address, "/api/about", Authorization=f"Bearer {TOKEN}").status == 200
@@ -80,8 +80,8 @@ def test_a_token_is_demanded_of_everybody(browser: Browser, schema_url: str) -> 
 
 
 @pytest.mark.parametrize("token", ["ключ 鍵 🔑", "pâté", "a" * 500, "x%20&;=y"])
-def test_a_token_may_be_any_text(schema_url: str, token: str) -> None:
-    with serving(PageSettings(schema_url, token=token)) as address:
+def test_a_token_may_be_any_text(kept_url: str, token: str) -> None:
+    with serving(PageSettings(kept_url, token=token)) as address:
         signed_in = get(address, f"/?token={quote(token)}")
         assert signed_in.status == 303
         cookie = signed_in.headers["Set-Cookie"].partition(";")[0]
@@ -93,8 +93,8 @@ def test_a_token_may_be_any_text(schema_url: str, token: str) -> None:
         assert get(address, "/api/about", Authorization=f"Bearer {token}x".encode().decode("latin-1")).status == 401
 
 
-def test_a_token_that_can_be_guessed_is_not_looked_at_after_many_wrong_ones(schema_url: str) -> None:
-    with serving(PageSettings(schema_url, token="secret")) as address:
+def test_a_token_that_can_be_guessed_is_not_looked_at_after_many_wrong_ones(kept_url: str) -> None:
+    with serving(PageSettings(kept_url, token="secret")) as address:
         cookie = get(address, "/?token=secret").headers["Set-Cookie"].partition(";")[0]
         statuses = [get(address, "/api/about", Authorization=f"Bearer guess-{each}").status for each in range(20)]
         assert statuses == [401] * 9 + [429] * 11
@@ -103,9 +103,9 @@ def test_a_token_that_can_be_guessed_is_not_looked_at_after_many_wrong_ones(sche
         assert get(address, "/api/about", Cookie=cookie).status == 200
 
 
-def test_nobody_locks_out_the_owner_of_a_token_that_cannot_be_guessed(schema_url: str) -> None:
+def test_nobody_locks_out_the_owner_of_a_token_that_cannot_be_guessed(kept_url: str) -> None:
     token = secrets.token_urlsafe(24)
-    with serving(PageSettings(schema_url, token=token)) as address:
+    with serving(PageSettings(kept_url, token=token)) as address:
         statuses = [get(address, f"/?token=guess-{each}").status for each in range(20)]
         assert statuses == [401] * 9 + [429] * 11
         assert get(address, f"/?token={token}").status == 303

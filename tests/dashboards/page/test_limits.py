@@ -220,8 +220,8 @@ def test_a_download_that_is_given_up_ends_and_gives_its_place_to_the_next(schema
         assert status == 200 and len(body) > 100_000_000
 
 
-def test_three_hundred_bodies_that_never_come_keep_nobody_out(schema_url: str) -> None:
-    with serving(PageSettings(schema_url, token="secret")) as address, contextlib.ExitStack() as held:
+def test_three_hundred_bodies_that_never_come_keep_nobody_out(kept_url: str) -> None:
+    with serving(PageSettings(kept_url, token="secret")) as address, contextlib.ExitStack() as held:
         lines = "Host: 127.0.0.1", "Authorization: Bearer secret", "Content-Type: application/json", "Content-Length: 9"
         for path in ("/sign-in", "/api/escalation") * 150:
             connection = held.enter_context(socket.create_connection(("127.0.0.1", urlsplit(address).port), timeout=30))
@@ -230,29 +230,29 @@ def test_three_hundred_bodies_that_never_come_keep_nobody_out(schema_url: str) -
             assert get(address, "/api/about", Authorization="Bearer secret")[0] == 200
 
 
-def test_a_body_that_does_not_arrive_in_time_is_given_up(page_of: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_does_not_arrive_in_time_is_given_up(kept_page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "_LONGEST_S", 0.2)
-    with socket.create_connection(("127.0.0.1", urlsplit(page_of).port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", urlsplit(kept_page).port), timeout=30) as connection:
         kind = "Content-Type: application/json\r\nContent-Length: 9"
         connection.sendall(f"POST /api/escalation HTTP/1.1\r\nHost: 127.0.0.1\r\n{kind}\r\n\r\n".encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 408")
 
 
-def test_a_body_of_brackets_is_a_clear_error(page_of: str) -> None:
-    connection = http.client.HTTPConnection(urlsplit(page_of).netloc, timeout=60)
+def test_a_body_of_brackets_is_a_clear_error(kept_page: str) -> None:
+    connection = http.client.HTTPConnection(urlsplit(kept_page).netloc, timeout=60)
     connection.request("POST", "/api/escalation", "[" * 4096, {"Content-Type": "application/json"})
     answer = connection.getresponse()
     assert answer.status == 400 and b"expected" in answer.read()
 
 
-def test_a_window_beyond_what_a_database_can_hold_is_a_clear_error(page_of: str) -> None:
+def test_a_window_beyond_what_a_database_can_hold_is_a_clear_error(kept_page: str) -> None:
     for path in ("/api/overview", "/api/conversations", "/api/export/metric_source.csv"):
         for window in (
             "from=0001-01-01&to=0001-02-01",
             "from=9999-12-01&to=9999-12-31",
             "from=1969-01-01&to=1969-02-01",
         ):
-            status, body = get(page_of, f"{path}?{window}")
+            status, body = get(kept_page, f"{path}?{window}")
             assert status == 400
             assert b"expected a time from 1970 to 2200" in body or b"expected a day" in body
 
