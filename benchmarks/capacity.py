@@ -31,7 +31,6 @@ class Constants:
         derived_s: ClickHouse, a span of other SDKs, beside all that: derived from.
         raw_bytes: A span as it came.
         rollup_bytes: What the rollups keep of a span.
-        clickhouse_gib: ClickHouse's memory, beside what it caches.
     """
 
     collector_s: float = 60e-6
@@ -44,7 +43,6 @@ class Constants:
     derived_s: float = 200e-6
     raw_bytes: float = 66.6
     rollup_bytes: float = 28.9
-    clickhouse_gib: float = 2
 
 
 MEASURED = Constants()
@@ -211,6 +209,50 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows))
 
 
+def tables() -> list[str]:
+    """Those of docs/capacity.md."""
+    return [constants_table(), measurements_table(), examples_table()]
+
+
+def rules() -> list[str]:
+    """What docs/capacity.md says of the constants, and of the examples, in words."""
+    large = EXAMPLES["100 million"]
+    in_window = large.messages / large.messages_per_conversation * WINDOW_DAYS / 1e6
+    return [
+        f"a core takes {1 / MEASURED.collector_s:,.0f} spans a second",
+        f"each costs ClickHouse {short(MEASURED.insert_s)} s whatever its size",
+        f"{short(MEASURED.stored_s * 1e6)} µs of a core a span, merges included",
+        f"{short(MEASURED.raw_bytes)} bytes a span as it came, {short(MEASURED.rollup_bytes)} in the rollups",
+        f"{short(MEASURED.derived_s * 1e6)} µs of a core each",
+        f"goes through {short(in_window)} million conversations",
+    ]
+
+
+def constants_table() -> str:
+    """The constants, as docs/capacity.md has them."""
+    return table(
+        ("constant", "value"),
+        [
+            ("collector, a span", f"{short(MEASURED.collector_s * 1e6)} µs of a core"),
+            ("ClickHouse: an INSERT, whatever its size", f"{short(MEASURED.insert_s)} s of a core"),
+            (
+                "ClickHouse: a span received, stored, put into rollups, merged",
+                f"{short(MEASURED.stored_s * 1e6)} µs of a core",
+            ),
+            ("ClickHouse: the 15 views planned", f"{short(MEASURED.planned_s)} s of a core"),
+            (
+                "ClickHouse: the 15 views, a conversation of their window",
+                f"{short(MEASURED.conversation_s * 1e6)} µs of a core",
+            ),
+            ("ClickHouse: a span of other SDKs, derived from", f"{short(MEASURED.derived_s * 1e6)} µs of a core"),
+            ("disk: a span as it came", f"{short(MEASURED.raw_bytes)} bytes"),
+            ("disk: what the rollups keep of it", f"{short(MEASURED.rollup_bytes)} bytes"),
+            ("collector's queue: a span", f"{short(MEASURED.queued_bytes)} bytes"),
+            ("collector's memory, nothing being queued", f"{short(MEASURED.collector_mib)} MiB"),
+        ],
+    )
+
+
 def measurements_table() -> str:
     """What was measured, beside what the model says."""
     return table(
@@ -266,7 +308,7 @@ def main() -> None:
         EXAMPLES[short(options["messages"])] = replace(Load(0), **options)
         print(examples_table())
         return
-    print(measurements_table(), examples_table(), sep="\n\n")
+    print(*tables(), *rules(), sep="\n\n")
 
 
 if __name__ == "__main__":
