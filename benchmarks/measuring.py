@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from agentsight_otel.metrics import METRICS, Window, query_parameters, view_call
@@ -64,6 +65,18 @@ def settle(client: Any, wait_s: float = 600) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"resolved is not up to date after {wait_s:g} s")
         time.sleep(2)
+
+
+def merge_weeks_before(client: Any, moment: datetime) -> None:
+    """Merges the rollups' weeks that are over, as ClickHouse does by itself an hour after a week's last row."""
+    week = int(moment.timestamp()) // 86_400 // 7
+    for (table,) in client.query(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND partition_key LIKE '%intDiv(day, 7)%'"
+    ).result_rows:
+        for (partition,) in client.query(
+            f"SELECT _partition_id FROM {table} GROUP BY _partition_id HAVING intDiv(max(day), 7) < {week}"
+        ).result_rows:
+            client.command(f"OPTIMIZE TABLE {table} PARTITION ID '{partition}' FINAL")
 
 
 def settle_derivation(client: Any, wait_s: float = 1_800) -> None:

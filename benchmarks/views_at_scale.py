@@ -28,7 +28,7 @@ from benchmarks.generated_spans import (
     inserts,
     selected,
 )
-from benchmarks.measuring import Cost, cost, settle, settle_derivation, view_costs
+from benchmarks.measuring import Cost, cost, merge_weeks_before, settle, settle_derivation, view_costs
 
 WINDOWS = {"24 h": 1, "7 d": 7, "30 d": 30, "90 d": 90}
 FILTERS = {"unfiltered": {}, "device and environment": {"device": ["mobile"], "environment": ["production"]}}
@@ -120,6 +120,7 @@ def fill(client: Any, conversations: int, first: int, end: int, *, foreign: bool
         settle_derivation(client)
         print(f"all derived {time.perf_counter() - began - took:.0f} s after the last was stored", flush=True)
     settle(client)
+    merge_weeks_before(client, END)
     print(
         f"{spans:,} spans stored at {spans / took:,.0f} a second, generated meanwhile;"
         f" all resolved {time.perf_counter() - began - took:.0f} s later",

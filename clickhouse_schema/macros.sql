@@ -47,6 +47,12 @@ intDiv({to_ms}, 86400000);
 MACRO day_in_window AS
 day >= {first_day} AND day <= {last_day};
 
+-- What rollups are partitioned by: the week, modulo 96, so that one insert never touches more than 96 partitions, whatever
+-- times its spans bear. An hour after its last row a week becomes one part, which FINAL reads as it is, in a seventh of
+-- the time; a month would wait for that until its end.
+MACRO week_of_day AS
+positiveModulo(intDiv(day, 7), 96);
+
 -- Times in whole units since 1970, rounded down also before it.
 MACRO instant_ms(instant) AS
 intDiv(toUnixTimestamp64Nano({instant}) - positiveModulo(toUnixTimestamp64Nano({instant}), 1000000), 1000000);

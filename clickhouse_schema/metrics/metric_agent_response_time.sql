@@ -10,8 +10,8 @@
 CREATE OR REPLACE VIEW {database}.metric_agent_response_time AS
 SELECT
     if(responses = 0, NULL, sum(arraySum(waits_in_window)) / responses / 1000) AS average_s,
-    if(responses = 0, NULL, quantileExactInclusiveArray(0.5)(waits_in_window) / 1000) AS p50_s,
-    if(responses = 0, NULL, quantileExactInclusiveArray(0.95)(waits_in_window) / 1000) AS p95_s,
+    if(responses = 0, NULL, (quantilesExactInclusiveArray(0.5, 0.95)(waits_in_window) AS percentiles)[1] / 1000) AS p50_s,
+    if(responses = 0, NULL, percentiles[2] / 1000) AS p95_s,
     sum(length(waits_in_window)) AS responses,
     sum(unanswered_in_window) AS unanswered
 FROM

@@ -10,7 +10,6 @@ CREATE TABLE IF NOT EXISTS {database}.conversation_days
     `messages` SimpleAggregateFunction(groupUniqArrayArray, Array(UInt64)) COMMENT 'The set of the day\'s messages, packed as macros_of_messages.sql says: as numbers they sort by time, at equal times the end user\'s first' CODEC(T64, ZSTD(1))
 )
 ENGINE = AggregatingMergeTree
--- By month, modulo eight years, as in otel_traces.
-PARTITION BY toYYYYMM(toDate32(day)) % 800
+PARTITION BY {week_of_day}
 ORDER BY (day, conversation_key)
 SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1;

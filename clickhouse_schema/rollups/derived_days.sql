@@ -11,6 +11,6 @@ CREATE TABLE IF NOT EXISTS {database}.derived_days
     `messages` Array(UInt64) COMMENT 'As in conversation_days' CODEC(T64, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
--- By month, modulo eight years, as in otel_traces.
-PARTITION BY toYYYYMM(toDate32(day)) % 800
-ORDER BY (day, conversation_key);
+PARTITION BY {week_of_day}
+ORDER BY (day, conversation_key)
+SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1;

@@ -14,7 +14,6 @@ CREATE TABLE IF NOT EXISTS {database}.feedback
     `sentiment` LowCardinality(String) COMMENT 'positive, neutral or negative' CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
--- By month, modulo eight years, as in otel_traces.
-PARTITION BY toYYYYMM(toDate32(day)) % 800
+PARTITION BY {week_of_day}
 ORDER BY (day, conversation_key, given_at, trace_id, span_id)
 SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1;

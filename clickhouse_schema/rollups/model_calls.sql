@@ -21,7 +21,6 @@ CREATE TABLE IF NOT EXISTS {database}.model_calls
     `first_token_ns` UInt64 COMMENT 'To the first chunk of a streamed response; 0 where not said' CODEC(T64, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
--- By month, modulo eight years, as in otel_traces.
-PARTITION BY toYYYYMM(toDate32(day)) % 800
+PARTITION BY {week_of_day}
 ORDER BY (day, conversation_key, trace_key, call_key)
 SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1;

@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS {database}.resolved
     `is_deleted` UInt8 DEFAULT 0 COMMENT 'Whether the row is to go' CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
--- By month, modulo eight years, as in otel_traces.
-PARTITION BY toYYYYMM(toDate32(day)) % 800
+-- The row that says until when has a partition of its own, so that it keeps no week from being merged.
+PARTITION BY if(day = 2147483647, 96, {week_of_day})
 ORDER BY (day, conversation_key)
 SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1;

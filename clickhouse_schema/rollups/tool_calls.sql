@@ -16,7 +16,6 @@ CREATE TABLE IF NOT EXISTS {database}.tool_calls
     `is_error` Bool COMMENT 'Whether the call failed' CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
--- By month, modulo eight years, as in otel_traces.
-PARTITION BY toYYYYMM(toDate32(day)) % 800
+PARTITION BY {week_of_day}
 ORDER BY (tool_key, day, conversation_key, call_key)
 SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1;
