@@ -8,6 +8,7 @@ from typing import Any
 
 from agentsight_otel.cli import words
 from agentsight_otel.clickhouse.catalogue import CATALOGUE, WEEKDAYS, Metric, Unit
+from agentsight_otel.clickhouse.export.writing import csv_cells
 from agentsight_otel.clickhouse.metrics import Report
 
 CSV_COLUMNS = ("metric", "group", "figure", "value", "before")
@@ -33,7 +34,7 @@ def as_csv(report: Report) -> str:
                 if column.is_measure:
                     earlier = before.get(group, {}).get(column.name)
                     values = map(_plain, (row[column.name], earlier))
-                    writer.writerow([metric.view, _no_formula(group), column.name, *values])
+                    writer.writerow(csv_cells([metric.view, _no_formula(group), column.name, *values]))
     return out.getvalue()
 
 

@@ -56,7 +56,7 @@ def test_no_name_in_csv_becomes_a_formula_in_a_spreadsheet(begin: str) -> None:
     moment = datetime(2026, 11, 1, tzinfo=timezone.utc)
     report = Report(Window(moment, moment + timedelta(days=1)), rows, {})
     groups = {row["group"] for row in csv.DictReader(io.StringIO(as_csv(report), newline=""))}
-    assert groups == {f"'{begin}1+1", "search-1"}
+    assert groups == {f"'{begin}1+1".replace("\0", ""), "search-1"}
 
 
 def test_the_metrics_are_shown_again_and_again_until_they_are_stopped(filled_url: str) -> None:

@@ -146,8 +146,13 @@ class _Lines(_Sink):
 
     def _write_csv(self, rows: Iterable[Sequence[Any]]) -> None:
         text = io.StringIO(newline="")
-        csv.writer(text).writerows(rows)
+        csv.writer(text).writerows(map(csv_cells, rows))
         self._file.write(text.getvalue().encode("utf-8", "replace"))
+
+
+def csv_cells(row: Iterable[Any]) -> list[Any]:
+    """A row without NUL characters, which spreadsheets do not show, and Python 3.10 does not write."""
+    return [cell.replace("\0", "") if isinstance(cell, str) else cell for cell in row]
 
 
 def _chunks(stream: Any) -> Iterator[bytes]:

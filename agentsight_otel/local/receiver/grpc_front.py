@@ -54,6 +54,7 @@ class _Sender(_End):
     def __init__(self, senders: "set[_Sender]", path: str) -> None:
         self._senders = senders
         self._path = path
+        self._early = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -74,7 +75,20 @@ class _Sender(_End):
 
     def data_received(self, data: bytes) -> None:
         self.still_since = time.monotonic()
-        super().data_received(data)
+        if self.other is not None:
+            super().data_received(data)
+            return
+        # Python 3.10 reads although it was told to pause while the connection was made: only once more.
+        self._early += data
+        self.transport.resume_reading()
+        self.transport.pause_reading()
+
+    def connected(self, server: "_Server") -> None:
+        """Passes on what came early, and all that comes from now on."""
+        self.other = server
+        server.transport.write(self._early)
+        self._early = b""
+        self.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._senders.discard(self)
@@ -83,13 +97,11 @@ class _Sender(_End):
 
 class _Server(_End):
     def __init__(self, sender: _Sender) -> None:
-        self.other = sender
+        self.other = self._sender = sender
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        assert self.other is not None
-        if self.other.transport.is_closing():
+        if self._sender.transport.is_closing():
             self.transport.abort()
-            return
-        self.other.other = self
-        self.other.transport.resume_reading()
+        else:
+            self._sender.connected(self)

@@ -281,5 +281,6 @@ def test_no_text_becomes_a_formula_in_a_spreadsheet(page_of: str, schema_url: st
         client.insert("signs", [[number, f"{sign}1+1"] for number, sign in enumerate([*signs, "a", "1", "é"])])
     fill(schema_url, "SELECT n AS number, 'c' AS id, 'mobile' AS device, [text] AS texts FROM signs")
     _, body = get(page_of, "/api/export/transcript.csv?id=c")
-    rows = list(csv.DictReader(io.StringIO(body.decode(), newline="")))
+    text = body.decode().replace("\0", "")  # which Python 3.10 does not read
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [row["content"][0] == "'" for row in rows] == [True] * len(signs) + [False] * 3
