@@ -47,11 +47,12 @@ intDiv({to_ms}, 86400000);
 MACRO day_in_window AS
 day >= {first_day} AND day <= {last_day};
 
--- What rollups are partitioned by: the week, modulo 96, so that one insert never touches more than 96 partitions, whatever
--- times its spans bear. An hour after its last row a week becomes one part, which FINAL reads as it is, in a seventh of
--- the time; a month would wait for that until its end.
+-- What rollups are partitioned by: the week, modulo 16, so that one insert never touches more than 16 partitions, whatever
+-- times its spans bear. An hour after its last row a partition becomes one part, which FINAL reads as it is, in a seventh
+-- of the time; a month would wait for that until its end. Weeks that share a partition do not meet in it: rows are in
+-- order of their day.
 MACRO week_of_day AS
-positiveModulo(intDiv(day, 7), 96);
+positiveModulo(intDiv(day, 7), 16);
 
 -- Times in whole units since 1970, rounded down also before it.
 MACRO instant_ms(instant) AS

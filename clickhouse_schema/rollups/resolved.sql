@@ -27,6 +27,6 @@ CREATE TABLE IF NOT EXISTS {database}.resolved
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 -- The row that says until when has a partition of its own, so that it keeps no week from being merged.
-PARTITION BY if(day = 2147483647, 96, {week_of_day})
+PARTITION BY if(day = 2147483647, 16, {week_of_day})
 ORDER BY (day, conversation_key)
 SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1;
