@@ -33,14 +33,14 @@ class Constants:
         rollup_bytes: What the rollups keep of a span.
     """
 
-    collector_s: float = 60e-6
-    collector_mib: float = 366
+    collector_s: float = 54e-6
+    collector_mib: float = 384
     queued_bytes: float = 860
-    insert_s: float = 0.16
-    stored_s: float = 34e-6
-    planned_s: float = 1.34
-    conversation_s: float = 5.08e-6
-    derived_s: float = 200e-6
+    insert_s: float = 0.29
+    stored_s: float = 24e-6
+    planned_s: float = 0.94
+    conversation_s: float = 3.5e-6
+    derived_s: float = 83e-6
     raw_bytes: float = 66.6
     rollup_bytes: float = 28.9
 
@@ -75,6 +75,11 @@ class Measurement:
 def views_s(conversations: float) -> Callable[[Constants], float]:
     """The 15 views, one after the other."""
     return lambda constants: constants.planned_s + conversations * constants.conversation_s
+
+
+def stored_us(spans: float) -> Callable[[Constants], float]:
+    """What a span costs ClickHouse, INSERTs having so many."""
+    return lambda constants: (constants.stored_s + constants.insert_s / spans) * 1e6
 
 
 @dataclass(frozen=True)
@@ -188,7 +193,27 @@ def plan(load: Load, node: Node = Node(), constants: Constants = MEASURED) -> Pl
     )
 
 
-MEASUREMENTS: tuple[Measurement, ...] = ()
+VIEWS = "15 views, {spans} million spans, {days}"
+COLLECTOR = "collector_load, {spans:,} spans an INSERT"
+
+MEASUREMENTS = (
+    Measurement(VIEWS.format(spans=5, days="24 h"), "s", 0.944, views_s(438_596 / 90), "their planning"),
+    Measurement(VIEWS.format(spans=5, days="90 days"), "s", 2.471, views_s(438_596), "their cost by conversation"),
+    Measurement(VIEWS.format(spans=5, days="7 days"), "s", 1.225, views_s(438_596 / 90 * 7)),
+    Measurement(VIEWS.format(spans=5, days="30 days"), "s", 1.301, views_s(438_596 / 3)),
+TEN_MILLION
+    Measurement(COLLECTOR.format(spans=10_500) + ": ClickHouse", "µs a span", 56.8, stored_us(10_500), "storing, INSERTs"),
+    Measurement(COLLECTOR.format(spans=2_600) + ": ClickHouse", "µs a span", 144.3, stored_us(2_600), "storing, INSERTs"),
+    Measurement(COLLECTOR.format(spans=14_800) + ", on 29 November: ClickHouse", "µs a span", 37.9, stored_us(14_800)),
+    Measurement(COLLECTOR.format(spans=2_600) + ": collector", "µs a span", 54.2, lambda each: each.collector_s * 1e6, "the collector"),
+    Measurement(COLLECTOR.format(spans=10_500) + ": collector", "µs a span", 51.1, lambda each: each.collector_s * 1e6),
+    Measurement(COLLECTOR.format(spans=14_800) + ", on 29 November: collector", "µs a span", 59.9, lambda each: each.collector_s * 1e6),
+    Measurement("5 million spans: disk, as they came", "GB", 0.3334, lambda each: 5.003e-3 * each.raw_bytes, "raw bytes"),
+    Measurement("5 million spans: disk, rollups", "GB", 0.1446, lambda each: 5.003e-3 * each.rollup_bytes, "bytes of rollups"),
+    Measurement("50 million spans: disk, as they came", "GB", 3.318, lambda each: 50.008e-3 * each.raw_bytes),
+    Measurement("50 million spans: disk, rollups", "GB", 1.440, lambda each: 50.008e-3 * each.rollup_bytes),
+)
+"""On 30 November 2026, where nothing else is said; seconds and microseconds of processor time."""
 
 EXAMPLES = {
     "1 million": Load(1e6),
