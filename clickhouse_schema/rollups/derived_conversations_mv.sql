@@ -2,6 +2,6 @@
 --
 -- ClickHouse takes a second to plan newly_derived, and does so only where a row comes.
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.derived_conversations_mv TO {database}.derived_conversations AS
-SELECT newly_derived.*
+SELECT newly.*
 FROM {database}.derivation_due
-CROSS JOIN {database}.newly_derived;
+CROSS JOIN {database}.newly_derived AS newly;
