@@ -9,8 +9,8 @@ histories and sizes of INSERTs.
 
 import argparse
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 DAY_S = 86_400
 GIB = 2**30
@@ -116,7 +116,6 @@ class Node:
     """A machine, and what it costs a month, in whatever currency."""
 
     cores: int = 8
-    memory_gib: int = 32
     disk_gib: int = 2_000
     core_price: float = 25
     gib_price: float = 0.08
@@ -163,7 +162,7 @@ def plan(load: Load, node: Node = Node(), constants: Constants = MEASURED) -> Pl
     average = load.messages * load.spans_per_message / DAY_S
     peak = average * load.peak
     collectors = max(1, math.ceil(peak * constants.collector_s / BUSY / COLLECTOR_CORES))
-    inserts = max(collectors / INSERT_S, peak / INSERT_SPANS) if peak / collectors * INSERT_S > 1 else peak
+    inserts = min(peak, max(collectors / INSERT_S, peak / INSERT_SPANS))
     in_window = load.messages / load.messages_per_conversation * load.window_days
     views = constants.planned_s + in_window * constants.conversation_s
     cores = {
@@ -259,7 +258,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def tables() -> list[str]:
     """Those of docs/capacity.md."""
-    return [constants_table(), measurements_table(), examples_table()]
+    return [constants_table(), measurements_table(), examples_table(EXAMPLES)]
 
 
 def rules() -> list[str]:
@@ -317,10 +316,10 @@ def measurements_table() -> str:
     )
 
 
-def examples_table() -> str:
-    """What the examples need."""
-    plans = {name: plan(load) for name, load in EXAMPLES.items()}
-    windows = [short(load.window_days) for load in EXAMPLES.values()]
+def examples_table(loads: Mapping[str, Load]) -> str:
+    """What loads need, each with its messages a day for a name."""
+    plans = {name: plan(load) for name, load in loads.items()}
+    windows = [short(load.window_days) for load in loads.values()]
 
     def row(what: str, figure: Callable[[Plan], str]) -> tuple[str, ...]:
         return (what, *(figure(each) for each in plans.values()))
@@ -354,9 +353,7 @@ def main() -> None:
         arguments.add_argument(f"--{name}", type=int, default=getattr(Load(0), name.replace("-", "_")))
     options = vars(arguments.parse_args())
     if options["messages"] is not None:
-        EXAMPLES.clear()
-        EXAMPLES[short(options["messages"])] = replace(Load(0), **options)
-        print(examples_table())
+        print(examples_table({short(options["messages"]): Load(**options)}))
         return
     print(*tables(), *rules(), sep="\n\n")
 

@@ -60,11 +60,7 @@ def view_costs(client: Any, window: Window, runs: int) -> dict[str, Cost]:
 
 def settle(client: Any, wait_s: float = 600) -> None:
     """Waits until resolved has what was inserted, so that no query resolves it itself."""
-    deadline = time.monotonic() + wait_s
-    while client.query("SELECT live_conversations FROM pipeline_resolved").result_rows[0][0]:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"resolved is not up to date after {wait_s:g} s")
-        time.sleep(2)
+    _wait_for_none(client, "SELECT live_conversations FROM pipeline_resolved", "resolved", wait_s)
 
 
 def merge_weeks_before(client: Any, moment: datetime) -> None:
@@ -81,10 +77,14 @@ def merge_weeks_before(client: Any, moment: datetime) -> None:
 
 def settle_derivation(client: Any, wait_s: float = 1_800) -> None:
     """Waits until the conversations of other SDKs are derived from all spans that were inserted."""
+    _wait_for_none(client, "SELECT waiting FROM pipeline_derived", "derived_conversations", wait_s)
+
+
+def _wait_for_none(client: Any, sql: str, table: str, wait_s: float) -> None:
     deadline = time.monotonic() + wait_s
-    while client.query("SELECT waiting FROM pipeline_derived").result_rows[0][0]:
+    while client.query(sql).first_row[0]:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"derived_conversations is not up to date after {wait_s:g} s")
+            raise TimeoutError(f"{table} is not up to date after {wait_s:g} s")
         time.sleep(1)
 
 

@@ -95,9 +95,11 @@ fromUnixTimestamp64Milli({ms}, 'UTC');
 MACRO derived_to_ms AS
 least(
         {now_ms},
-        (SELECT if(count() < 20000, {now_ms}, toUnixTimestamp64Milli(max(touched_at))) FROM (SELECT touched_at FROM {database}.touched_traces WHERE touched_at > {moment(derived_until_ms)} ORDER BY touched_at LIMIT 20000)),
-        (SELECT if(count() < 20000, {now_ms}, toUnixTimestamp64Milli(max(touched_at)) + 120000) FROM (SELECT touched_at FROM {database}.touched_traces WHERE touched_at > {moment(derived_until_ms - 120000)} ORDER BY touched_at LIMIT 20000)),
+        {reach_of_traces(derived_until_ms)},
+        {reach_of_traces(derived_until_ms - 120000)} + 120000,
         (SELECT if(count() < 1000000, {now_ms}, toInt64(toUnixTimestamp(max(touched_at))) * 1000) FROM (SELECT touched_at FROM {database}.touched WHERE touched_at > {second(derived_until_ms)} ORDER BY touched_at LIMIT 1000000)));
+MACRO reach_of_traces(ms) AS
+(SELECT if(count() < 20000, {now_ms}, toUnixTimestamp64Milli(max(touched_at))) FROM (SELECT touched_at FROM {database}.touched_traces WHERE touched_at > {moment({ms})} ORDER BY touched_at LIMIT 20000));
 MACRO second(ms) AS
 toDateTime(greatest(intDiv({ms}, 1000), 0), 'UTC');
 -- Where it starts to look: ten seconds before, as an insert may have been on its way, but not where it is behind.

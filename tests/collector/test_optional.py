@@ -150,7 +150,6 @@ def geoip_database(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.timeout(1200)  # builds a second collector, where there is none yet
 def test_an_address_becomes_a_place_and_is_forgotten(
     start_collector: StartCollector, clickhouse_env: dict[str, str], schema_url: str, geoip_database: Path
 ) -> None:

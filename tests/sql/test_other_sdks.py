@@ -296,7 +296,6 @@ def _message(client: Any, conversation: str) -> None:
 
 
 def test_a_backlog_is_derived_in_parts(client: Any) -> None:
-    derive(client)
     client.command(
         "INSERT INTO touched_traces SELECT now64(3) + toIntervalMillisecond(number % 2), number FROM numbers(20001)"
     )
