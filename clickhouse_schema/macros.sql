@@ -38,6 +38,8 @@ MACRO to_ms AS
 toUnixTimestamp64Milli({to:DateTime64(3, 'UTC')});
 MACRO in_window(instant) AS
 {instant} >= {from:DateTime64(3, 'UTC')} AND {instant} < {to:DateTime64(3, 'UTC')};
+MACRO ms_in_window(ms) AS
+{ms} >= {from_ms} AND {ms} < {to_ms};
 
 -- The UTC days that the window touches, for column `day`. One more before: intDiv rounds towards 1970.
 MACRO first_day AS
@@ -46,6 +48,8 @@ MACRO last_day AS
 intDiv({to_ms}, 86400000);
 MACRO day_in_window AS
 day >= {first_day} AND day <= {last_day};
+MACRO is_whole_day AS
+day * 86400000 >= {from_ms} AND (day + 1) * 86400000 <= {to_ms};
 
 -- What rollups are partitioned by: the week, modulo 16, so that one insert never touches more than 16 partitions, whatever
 -- times its spans bear. An hour after its last row a partition becomes one part, which FINAL reads as it is, in a seventh
@@ -109,12 +113,12 @@ MACRO is_no_customer(customer) AS
 
 -- What becomes of the rows of conversations when those of a conversation are put together, value by value.
 MACRO labels_of_conversation AS
-{stamped_value(min(first_service))} AS service,
-        {stamped_value(min(first_environment))} AS environment,
-        {stamped_value(min(first_device))} AS device,
-        {stamped_value(min(first_source))} AS source,
-        {stamped_value(min(first_language))} AS language,
-        {stamped_value(min(first_country))} AS country;
+toLowCardinality({stamped_value(min(first_service))}) AS service,
+        toLowCardinality({stamped_value(min(first_environment))}) AS environment,
+        toLowCardinality({stamped_value(min(first_device))}) AS device,
+        toLowCardinality({stamped_value(min(first_source))}) AS source,
+        toLowCardinality({stamped_value(min(first_language))}) AS language,
+        toLowCardinality({stamped_value(min(first_country))}) AS country;
 MACRO start_of_conversation AS
 min(stored.started_at);
 MACRO sight_of_conversation AS
@@ -177,37 +181,32 @@ conversation_key NOT IN ({excluded_keys({first_day}, {last_day})})
     AND ({no_filters} OR conversation_key IN ({matching_keys({first_day}, {last_day}, 1)}));
 
 -- Messages with their own timestamp in [from, to), of conversations that match the filters.
--- One row per day and conversation with such messages; `messages` as in conversation_days, cut to the window.
+-- One row per day and conversation active on that day; `messages` as in resolved, cut to the window.
 MACRO window_messages AS
 (
-    SELECT
-        day,
-        conversation_key,
-        if(day * 86400000 >= {from_ms} AND (day + 1) * 86400000 <= {to_ms},
-            messages,
-            arrayFilter(
-                message -> {message_ms(day, message)} >= {from_ms} AND {message_ms(day, message)} < {to_ms},
-                messages)) AS messages
-    FROM {database}.known_messages
-    WHERE {day_in_window} AND {counts_in_days({first_day}, {last_day})}
+    SELECT day, conversation_key, started_at, if({is_whole_day}, messages, arrayFilter(message -> {ms_in_window({said_ms(day, message)})}, messages)) AS messages
+    FROM {database}.known_days
+    WHERE {day_in_window} AND NOT excluded AND {matches_filters}
 );
 
 -- Messages and started conversations of the window by the minute, as every timezone's hours and days are made of those.
+-- A start is put among the messages as one that has the highest of 32 bits set.
 MACRO window_minutes AS
 (
     SELECT
-        {minute_of_ms({message_ms(day, message)})} AS minute,
-        count() AS minute_messages,
-        countIf({sent_by_user(message)}) AS minute_user_messages,
-        0 AS minute_conversations
-    FROM {window_messages}
-    ARRAY JOIN messages AS message
-    GROUP BY minute
-    UNION ALL
-    SELECT {minute_of_ms(toUnixTimestamp64Milli(started_at))} AS minute, 0, 0, count()
-    FROM {window_conversations(1)}
+        toInt64(day) * 1440 + intDiv(bitAnd(happened, 2147483647), 120000) AS minute,
+        countIf(happened < 2147483648) AS minute_messages,
+        countIf(happened < 2147483648 AND {said_by_user(happened)}) AS minute_user_messages,
+        countIf(happened >= 2147483648) AS minute_conversations
+    FROM
+    (
+        SELECT day, arrayConcat(messages, if({in_window(started_at)}, [toUInt32(2147483648 + 2 * (toUnixTimestamp64Milli(assumeNotNull(started_at)) - day * 86400000))], [])) AS happenings
+        FROM {window_messages}
+    )
+    ARRAY JOIN happenings AS happened
     GROUP BY minute
 );
+
 -- The calendar days that the window touches in `timezone`, from 1970 to 2149 (the range of Date).
 MACRO local_days AS
 (
@@ -222,25 +221,105 @@ least(toDate32(toTimeZone({to:DateTime64(3, 'UTC')} - toIntervalMillisecond(1), 
 MACRO local_time(minute) AS
 toTimeZone(fromUnixTimestamp64Milli({minute} * 60000, 'UTC'), {timezone:String});
 
--- The conversations that feedback of the window is of.
-MACRO keys_with_feedback AS
-SELECT conversation_key FROM {database}.counted_feedback WHERE {day_in_window} AND {in_window(given_at)};
-
--- The columns of resolved but for its version.
-MACRO resolved_columns AS
+-- The columns of resolved but for its version: what is known of conversations, and what happened in them on a day.
+MACRO conversation_values AS
 day, conversation_key, service, environment, device, source, language, country, excluded, seen, engaged, first_seen_at, started_at, duration_ms, customer_key, tools;
+MACRO response_values AS
+answers, waits, unanswered;
+MACRO resolved_columns AS
+{conversation_values}, messages, {response_values}, feedback;
 
--- Of the conversations of a set of keys, what stands in resolved.
+-- What resolved has in each row of a conversation; and the same of the conversations of a set of keys, with when they
+-- started and the days on which they were active.
+MACRO labels AS
+day, conversation_key, service, environment, device, source, language, country, excluded;
+MACRO resolving_labels(keys) AS
+SELECT
+    conversation_key,
+    {labels_of_conversation},
+    {is_excluded_conversation} AS excluded,
+    {sight_of_conversation} IS NOT NULL AS seen,
+    {start_of_conversation} AS start_at,
+    groupUniqArrayArray(stored.days) AS days
+FROM
+(
+    SELECT {label_row} FROM {database}.conversations WHERE conversation_key IN ({keys})
+    UNION ALL
+    SELECT {label_row} FROM {database}.derived_conversations FINAL WHERE conversation_key IN ({keys}) AND conversation_key != 0
+) AS stored
+GROUP BY conversation_key;
+MACRO label_row AS
+conversation_key, first_service, first_environment, first_device, first_source, first_language, first_country, robot, opened_at, started_at, days;
+
+-- Of the conversations of a set of keys, what stands in resolved of their messages, and of responses: one row per day with any.
+MACRO resolving_messages(keys) AS
+SELECT conversation_key, day, arraySort(groupArrayArray(arrayMap(message -> {said_of_packed(message)}, packed.messages))) AS messages
+FROM {messages_of({keys})} AS packed
+GROUP BY conversation_key, day;
+MACRO messages_of(keys) AS
+(
+    SELECT day, conversation_key, messages
+    FROM {database}.conversation_days FINAL
+    WHERE (day, conversation_key) IN ({days_of(conversations, {keys})})
+    UNION ALL
+    SELECT day, conversation_key, messages
+    FROM {database}.derived_days FINAL
+    WHERE (day, conversation_key) IN ({days_of(derived_conversations, {keys})})
+);
+-- The days on which conversations of a set of keys were active, by what a table knows of them.
+MACRO days_of(table, keys) AS
+SELECT arrayJoin(days), conversation_key FROM {database}.{table} WHERE conversation_key IN ({keys});
+MACRO resolving_responses(keys) AS
+SELECT
+    conversation_key,
+    day,
+    groupArrayIf((ms, turn.3), is_answered) AS answered,
+    arrayMap(answer -> toUInt32(answer.1), arraySort(answered)) AS answers,
+    arrayMap(answer -> toUInt32(answer.2), arraySort(answered)) AS waits,
+    arraySort(groupArrayIf(ms, NOT is_answered)) AS unanswered
+FROM
+(
+    SELECT
+        conversation_key,
+        arrayJoin(arrayZip(runs, answers, waits)) AS turn,
+        turn.3 <= 86400000 AS is_answered,
+        if(is_answered, turn.2, turn.1) AS counted,
+        {comparable_day(counted)} AS day,
+        {comparable_ms_of_day(counted)} AS ms
+    FROM {message_runs({keys})}
+)
+GROUP BY conversation_key, day;
+
+-- Of the conversations of a set of keys, what stands in resolved of their feedback: one row per day with any.
+MACRO resolving_feedback(keys) AS
+SELECT
+    conversation_key,
+    day,
+    arrayMap(given -> toUInt32(positiveModulo(toUnixTimestamp64Milli(given.1), 86400000) * 4 + indexOf(['positive', 'neutral', 'negative'], given.4)),
+        arraySort(groupArray((given_at, trace_id, span_id, toString(sentiment))))) AS feedback
+FROM
+(
+    SELECT conversation_key, day, given_at, trace_id, span_id, sentiment
+    FROM {database}.feedback FINAL
+    WHERE (day, conversation_key) IN ({days_of(conversations, {keys})})
+    UNION ALL
+    SELECT owners.conversation_key, day, given_at, trace_id, span_id, sentiment
+    FROM (SELECT * EXCEPT conversation_key FROM {database}.feedback FINAL WHERE day IN (SELECT arrayJoin(days) FROM {database}.derived_conversations WHERE conversation_key IN ({keys})) AND conversation_key = 0) AS given
+    INNER JOIN (SELECT conversation_key, arrayJoin(traces) AS trace_key FROM {database}.derived_conversations FINAL WHERE conversation_key IN ({keys})) AS owners USING trace_key
+)
+GROUP BY conversation_key, day;
+
+-- Of the conversations of a set of keys, what stands in resolved, but for their messages and feedback.
 MACRO resolving(keys) AS
 SELECT
     day,
     conversation_key,
-    toLowCardinality(service) AS service,
-    toLowCardinality(environment) AS environment,
-    toLowCardinality(device) AS device,
-    toLowCardinality(source) AS source,
-    toLowCardinality(language) AS language,
-    toLowCardinality(country) AS country,
+    service,
+    environment,
+    device,
+    source,
+    language,
+    country,
     excluded,
     seen_at IS NOT NULL AS seen,
     start_at IS NOT NULL AS engaged,
@@ -267,30 +346,28 @@ FROM
 )
 ARRAY JOIN all_days AS day;
 
--- The runs of end users' messages of conversations that match the filters and have messages near the window. One row per
--- conversation: its key, `runs` and `answers` (comparable messages; instead of an answer, another run or 0 where there
+-- The runs of end users' messages of a set of conversations. One row per conversation: its key, `recorded` (its messages,
+-- comparable and sorted), `runs` and `answers` (comparable messages; instead of an answer, another run or 0 where there
 -- is none) and `waits` (ms from one to the other, 86400001 where there is no answer).
---
--- What lies in the window is told by the messages from 48 h before it, among which a run that began within the 24 h
--- before it is seen whole, to 24 h after it; and by 2 s more for clocks that differ.
-MACRO message_runs AS
+MACRO message_runs(keys) AS
 (
     SELECT
         conversation_key,
+        recorded,
         arrayFilter(turn -> {comparable_by_user(turn)}, turns) AS runs,
         arrayFilter((next, turn) -> {comparable_by_user(turn)}, arrayResize(arrayPopFront(turns), length(turns)), turns) AS answers,
         arrayMap((run, answer) -> if({comparable_by_user(answer)}, toInt64(86400001), {comparable_ms(answer)} - {comparable_ms(run)}), runs, answers) AS waits
     FROM
     (
         -- What opens a run or answers one.
-        SELECT conversation_key, arrayFilter(
+        SELECT conversation_key, recorded, arrayFilter(
             (message, before) -> if({comparable_by_user(message)},
                 NOT {comparable_by_user(before)} OR {comparable_ms(message)} - {comparable_ms(before)} > 86400000,
                 {comparable_by_user(before)}),
             sorted, arrayPushFront(arrayPopBack(sorted), toUInt64(262144))) AS turns
         FROM
         (
-            SELECT conversation_key, if(empty(services), recorded, arraySort({put_after_questions(recorded, services)})) AS sorted
+            SELECT conversation_key, recorded, if(empty(services), recorded, arraySort({put_after_questions(recorded, services)})) AS sorted
             FROM
             (
                 SELECT
@@ -298,26 +375,27 @@ MACRO message_runs AS
                     arraySort(groupArrayArray(arrayMap(message -> {comparable_message(day, message)}, messages))) AS recorded,
                     arrayDistinct(arrayMap(message -> {comparable_service(message)}, recorded)) AS all_services,
                     if(length(all_services) > 1, all_services, []) AS services
-                FROM {database}.known_messages
-                WHERE day >= {first_day_of_runs} AND day <= {last_day_of_runs} AND {counts_in_days({first_day_of_runs}, {last_day_of_runs})}
+                FROM {messages_of({keys})}
                 GROUP BY conversation_key
             )
         )
     )
 );
-MACRO first_day_of_runs AS
-{day_of_ms({from_ms} - 172802000)};
-MACRO last_day_of_runs AS
-{day_of_ms({to_ms} + 86402000)};
-MACRO comparable_in_window(message) AS
-({comparable_ms({message})} >= {from_ms} AND {comparable_ms({message})} < {to_ms});
 
--- Feedback of [from, to) that counts, of conversations that match the filters.
+-- Feedback of [from, to) that counts, of conversations that match the filters: the latest of each. Its time in ms since
+-- 1970, and its sentiment.
 MACRO window_feedback AS
-{database}.counted_feedback
-    WHERE {day_in_window}
-        AND {in_window(given_at)}
-        AND conversation_key IN ({matching_keys({first_day}, {last_day}, seen AND NOT excluded AND conversation_key IN ({keys_with_feedback}))});
+(
+    SELECT max(day * 345600000 + toInt64(given[-1])) AS latest, intDiv(latest - positiveModulo(latest, 4), 4) AS given_ms, ['positive', 'neutral', 'negative'][positiveModulo(latest, 4)] AS sentiment
+    FROM
+    (
+        SELECT conversation_key, day, if({is_whole_day}, feedback, arrayFilter(of_feedback -> {ms_in_window({ms_of_day(day, intDiv(of_feedback, 4))})}, feedback)) AS given
+        FROM {database}.known_feedback
+        WHERE {day_in_window} AND seen AND NOT excluded AND {matches_filters}
+    )
+    WHERE notEmpty(given)
+    GROUP BY conversation_key
+);
 
 -- What the metrics of conversations ask besides labels and start: duration, customer, tools.
 MACRO all_values AS
@@ -330,11 +408,14 @@ hasAny({tools}, (SELECT groupArray(sipHash64({tool_key(tool)})) FROM {database}.
 -- Of the conversations of a set of keys, the rows that are not in resolved, or are no longer like it.
 MACRO newly_resolved(keys) AS
 SELECT {resolved_columns}
-FROM ({resolving({keys})})
+FROM ({resolving({keys})}) AS known
+LEFT JOIN ({resolving_messages({keys})}) AS of_messages USING (conversation_key, day)
+LEFT JOIN ({resolving_responses({keys})}) AS of_responses USING (conversation_key, day)
+LEFT JOIN ({resolving_feedback({keys})}) AS of_feedback USING (conversation_key, day)
 EXCEPT
 SELECT {resolved_columns}
 FROM {database}.resolved FINAL
-WHERE day IN (SELECT arrayJoin(days) FROM {conversation_rows(conversation_key IN ({keys}))}) AND conversation_key IN ({keys});
+WHERE (day, conversation_key) IN ({days_of(conversations, {keys})} UNION ALL {days_of(derived_conversations, {keys})});
 
 -- Of the conversations of a condition, those of several days, in one row each.
 MACRO merged_conversations(condition) AS

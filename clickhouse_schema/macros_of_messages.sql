@@ -20,6 +20,10 @@ MACRO comparable_ms(message) AS
 (toInt64(bitShiftRight({message}, 19)) - 17592186044416);
 MACRO comparable_by_user(message) AS
 (NOT bitTest({message}, 18));
+MACRO comparable_day(message) AS
+toInt32({day_of_ms({comparable_ms({message})})});
+MACRO comparable_ms_of_day(message) AS
+toUInt32(positiveModulo({comparable_ms({message})}, 86400000));
 MACRO comparable_service(message) AS
 bitAnd(bitShiftRight({message}, 6), 4095);
 
@@ -35,3 +39,16 @@ arrayFold(
         {messages}, places,
         arrayReverseFill(message -> {comparable_by_user(message)} AND {comparable_service(message)} != by, {messages})),
     {services}, {messages});
+
+-- A message of resolved in 32 bits: ms of its UTC day, times two, one more where the agent sent it.
+MACRO said_of_packed(message) AS
+toUInt32(bitShiftRight({message}, 36));
+MACRO said_ms(day, message) AS
+({day} * 86400000 + toInt64(intDiv({message}, 2)));
+MACRO said_by_agent(message) AS
+bitTest({message}, 0);
+MACRO said_by_user(message) AS
+NOT bitTest({message}, 0);
+-- When something was, in ms since 1970, of its day and its ms since midnight.
+MACRO ms_of_day(day, ms) AS
+({day} * 86400000 + toInt64({ms}));

@@ -1,7 +1,7 @@
 -- Feedback in conversations, also of spans that say only by their trace which it is. Internal.
 -- Grain: one row per feedback span.
 --
--- Read by: metric_conversation_feedback, and views like it. A filter on `day` reaches the table.
+-- Read by: conversations_behind, conversations_in_window. A filter on `day` reaches the table.
 CREATE OR REPLACE VIEW {database}.counted_feedback AS
 SELECT day, conversation_key, given_at, trace_id, span_id, sentiment
 FROM {database}.feedback FINAL

@@ -4,10 +4,10 @@
 -- Read by: every metric of conversations, or with filters. A plain view, as ClickHouse analyses it once a query, and what
 -- stands in a view with parameters twice.
 CREATE OR REPLACE VIEW {database}.known_conversations AS
-SELECT {resolved_columns}
+SELECT {conversation_values}
 FROM {database}.resolved FINAL
 WHERE conversation_key NOT IN ({live_keys})
 UNION ALL
-SELECT {resolved_columns}
+SELECT {conversation_values}
 FROM ({resolving({live_keys})})
 SETTINGS do_not_merge_across_partitions_select_final = 1;

@@ -247,7 +247,7 @@ WITH
                     CAST(([], 0, ''), 'Tuple(Array(Tuple(Nullable(Int64), Nullable(Int64), String, Array(String), Array(String))), Int64, String)')).1) AS exchanges
         FROM stepped),
     before AS (
-        SELECT conversation_key, conversation_id, messages, content_hash
+        SELECT conversation_key, conversation_id, messages, days, content_hash
         FROM {database}.derived_conversations FINAL
         WHERE conversation_key IN changed),
     with_events AS (
@@ -281,7 +281,8 @@ WITH
             said.messages_service AS messages_service,
             said.robot AS robot,
             said.tools AS tools,
-            arraySort(arrayDistinct(arrayConcat(said.span_days, arrayMap(m -> toInt32({day_of_ms(m.1)}), messages)))) AS days,
+            -- Those of before stay, so that what is resolved of such a day is resolved anew.
+            arraySort(arrayDistinct(arrayConcat(before.days, said.span_days, arrayMap(m -> toInt32({day_of_ms(m.1)}), messages)))) AS days,
             arrayMap(m -> {comparable_message({day_of_ms(m.1)}, {packed_message(m.1, m.2, messages_service, m.3)})}, messages) AS sortable,
             before.messages AS messages_before,
             before.content_hash AS hash_before,

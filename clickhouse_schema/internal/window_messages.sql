@@ -1,5 +1,5 @@
 -- Messages with their own timestamp in [from, to), of conversations that match the filters. Internal.
--- Grain: one row per day and conversation with such messages; `messages` as in conversation_days, cut to the window.
+-- Grain: one row per day and conversation active on that day; `messages` as in resolved, cut to the window.
 --
 -- Read by: the page.
 CREATE OR REPLACE VIEW {database}.window_messages AS

@@ -17,8 +17,9 @@ SELECT
 FROM
 (
     SELECT
-        arrayFilter((wait, answer) -> wait <= 86400000 AND {comparable_in_window(answer)}, waits, answers) AS waits_in_window,
-        arrayCount((wait, run) -> wait > 86400000 AND {comparable_in_window(run)}, waits, runs) AS unanswered_in_window
-    FROM {message_runs}
+        if({is_whole_day}, waits, arrayFilter((wait, answer_ms) -> {ms_in_window({ms_of_day(day, answer_ms)})}, waits, answers)) AS waits_in_window,
+        if({is_whole_day}, length(unanswered), arrayCount(run_ms -> {ms_in_window({ms_of_day(day, run_ms)})}, unanswered)) AS unanswered_in_window
+    FROM {database}.known_responses
+    WHERE {day_in_window} AND NOT excluded AND {matches_filters}
 )
 SETTINGS do_not_merge_across_partitions_select_final = 1;

@@ -4,15 +4,10 @@
 -- Read by: dashboards, the command line.
 CREATE OR REPLACE VIEW {database}.metric_conversation_feedback AS
 SELECT
-    countIf(latest = 'positive') AS positive,
-    countIf(latest = 'neutral') AS neutral,
-    countIf(latest = 'negative') AS negative,
+    countIf(sentiment = 'positive') AS positive,
+    countIf(sentiment = 'neutral') AS neutral,
+    countIf(sentiment = 'negative') AS negative,
     count() AS total,
     if(positive + negative = 0, NULL, positive / (positive + negative)) AS positive_rate
-FROM
-(
-    SELECT argMax(sentiment, (given_at, trace_id, span_id)) AS latest
-    FROM {window_feedback}
-    GROUP BY conversation_key
-)
+FROM {window_feedback}
 SETTINGS do_not_merge_across_partitions_select_final = 1;

@@ -16,7 +16,7 @@ FROM
     SELECT local_day, 0, 0
     FROM {local_days}
 )
-WHERE local_day BETWEEN toDate32('1970-01-01') AND toDate32('2149-06-06')
 GROUP BY local_day
+HAVING local_day BETWEEN toDate32('1970-01-01') AND toDate32('2149-06-06')
 ORDER BY local_day
 SETTINGS do_not_merge_across_partitions_select_final = 1;

@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS {database}.derived_conversations
     `last_message` UInt64 COMMENT 'As in conversations, of its messages' CODEC(ZSTD(1)),
     `robot` UInt8 COMMENT 'Whether a span without an id marks it as a robot\'s' CODEC(ZSTD(1)),
     `tools` Array(UInt64) COMMENT 'sipHash64 of the key of each tool that spans without an id called' CODEC(ZSTD(1)),
-    `days` Array(Int32) COMMENT 'Days since 1970 (UTC) on which its messages and spans without an id lie' CODEC(ZSTD(1)),
+    `days` Array(Int32) COMMENT 'Days since 1970 (UTC) on which its messages and spans without an id lie, or lay by an earlier version' CODEC(ZSTD(1)),
     `last_name` String DEFAULT '' COMMENT 'As in conversations; always empty' CODEC(ZSTD(1)),
     `last_marked` String DEFAULT '' COMMENT 'As in conversations; always empty' CODEC(ZSTD(1)),
     `last_deleted` String DEFAULT '' COMMENT 'As in conversations; always empty' CODEC(ZSTD(1)),

@@ -2,7 +2,7 @@
 -- Grain: one row per feedback span; a span sent twice merges into one row.
 -- Units: day = days since 1970 (UTC).
 --
--- Written by: feedback_mv. Read by: counted_feedback.
+-- Written by: feedback_mv. Read by: counted_feedback, resolved_mv, known_feedback.
 CREATE TABLE IF NOT EXISTS {database}.feedback
 (
     `day` Int32 COMMENT 'Days since 1970 (UTC) on which it was given' CODEC(Delta(4), ZSTD(1)),

@@ -1,4 +1,4 @@
--- Conversations resolved: what resolved_mv makes of conversations, so that a query need not.
+-- Conversations resolved: what resolved_mv makes of conversations and their messages, so that a query need not.
 -- Grain: one row per conversation and day on which it was active, after merging; and one row that says until when of
 -- this server's time touched conversations are in here (its day is 2147483647, its key 0, its version that time).
 -- Units: times and durations in ms, NULL where there is none.
@@ -22,6 +22,11 @@ CREATE TABLE IF NOT EXISTS {database}.resolved
     `duration_ms` Nullable(Int64) COMMENT 'From start to end; NULL but on the day of the start' CODEC(ZSTD(1)),
     `customer_key` UInt64 COMMENT 'sipHash64 of the customer, 0 where there is none; 0 but on the day of the start' CODEC(ZSTD(1)),
     `tools` Array(UInt64) COMMENT 'sipHash64 of the key of each tool called; empty but on the day of the start' CODEC(ZSTD(1)),
+    `messages` Array(UInt32) COMMENT 'Each message of the day: ms since its midnight (UTC), times two, one more where the agent sent it; sorted' CODEC(T64, ZSTD(1)),
+    `answers` Array(UInt32) COMMENT 'When agents answered a run of user messages, ms since the day\'s midnight' CODEC(T64, ZSTD(1)),
+    `waits` Array(UInt32) COMMENT 'Of each answer, the ms since its run began' CODEC(T64, ZSTD(1)),
+    `unanswered` Array(UInt32) COMMENT 'When runs began that were not answered within 24 h, ms since the day\'s midnight' CODEC(T64, ZSTD(1)),
+    `feedback` Array(UInt32) COMMENT 'Each feedback of the day that counts: ms since midnight times 4, and 1 where it is positive, 2 neutral, 3 negative; in the order of time, trace id and span id' CODEC(T64, ZSTD(1)),
     `version` UInt64 COMMENT 'ms since 1970 at which it was resolved' CODEC(ZSTD(1)),
     `is_deleted` UInt8 DEFAULT 0 COMMENT 'Whether the row is to go' CODEC(ZSTD(1))
 )

@@ -9,7 +9,7 @@ FROM
     SELECT {resolved_columns}, version
     FROM ({newly_resolved({settled_keys})})
     UNION ALL
-    SELECT 2147483647, 0, '', '', '', '', '', '', 0, 0, 0, NULL, NULL, NULL, 0, [], version
+    SELECT 2147483647, 0, '', '', '', '', '', '', 0, 0, 0, NULL, NULL, NULL, 0, [], [], [], [], [], [], version
     FROM (SELECT count() AS live FROM (SELECT conversation_key FROM ({live_keys}) LIMIT 1))
     WHERE live > 0 OR {resolved_until} = 0
 )

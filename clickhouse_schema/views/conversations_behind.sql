@@ -19,15 +19,14 @@ FROM
         AND ({show:String} != 'messages'
             OR conversation_key IN (
                 SELECT conversation_key
-                FROM {database}.known_messages
-                WHERE {day_in_window} AND arrayExists(message -> {message_ms(day, message)} >= {from_ms} AND {message_ms(day, message)} < {to_ms}, messages)))
+                FROM {database}.known_days
+                WHERE {day_in_window} AND arrayExists(message -> {ms_in_window({said_ms(day, message)})}, messages)))
         AND ({show:String} NOT IN ('answered', 'unanswered')
             OR conversation_key IN (
                 SELECT conversation_key
-                FROM {message_runs}
-                WHERE if({show:String} = 'answered',
-                    arrayExists((wait, answer) -> wait <= 86400000 AND {comparable_in_window(answer)}, waits, answers),
-                    arrayExists((wait, run) -> wait > 86400000 AND {comparable_in_window(run)}, waits, runs))))
+                FROM {database}.known_responses
+                WHERE {day_in_window}
+                    AND arrayExists(ms -> {ms_in_window({ms_of_day(day, ms)})}, if({show:String} = 'answered', answers, unanswered))))
         AND ({show:String} NOT IN ('visits', 'engaged')
             OR conversation_key IN (
                 SELECT conversation_key

@@ -6,18 +6,12 @@
 -- Read by: dashboards.
 CREATE OR REPLACE VIEW {database}.feedback_over_time AS
 SELECT
-    toDateTime(intDiv(toUnixTimestamp64Milli(given.1), {step_s:UInt32} * 1000) * {step_s:UInt32}, 'UTC') AS time,
-    countIf(latest = 'positive') AS positive,
-    countIf(latest = 'neutral') AS neutral,
-    countIf(latest = 'negative') AS negative,
+    toDateTime(intDiv(given_ms, {step_s:UInt32} * 1000) * {step_s:UInt32}, 'UTC') AS time,
+    countIf(sentiment = 'positive') AS positive,
+    countIf(sentiment = 'neutral') AS neutral,
+    countIf(sentiment = 'negative') AS negative,
     if(positive + negative = 0, NULL, positive / (positive + negative)) AS positive_rate
-FROM
-(
-    SELECT
-        argMax(sentiment, (given_at, trace_id, span_id)) AS latest,
-        max((given_at, trace_id, span_id)) AS given
-    FROM {window_feedback}
-    GROUP BY conversation_key
-)
+FROM {window_feedback}
 GROUP BY time
-ORDER BY time;
+ORDER BY time
+SETTINGS do_not_merge_across_partitions_select_final = 1;

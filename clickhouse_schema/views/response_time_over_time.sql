@@ -5,18 +5,19 @@
 -- Read by: dashboards.
 CREATE OR REPLACE VIEW {database}.response_time_over_time AS
 SELECT
-    toDateTime(intDiv({comparable_ms(answer)}, {step_s:UInt32} * 1000) * {step_s:UInt32}, 'UTC') AS time,
+    toDateTime(intDiv(answered_ms, {step_s:UInt32} * 1000) * {step_s:UInt32}, 'UTC') AS time,
     avg(wait) / 1000 AS average_s,
     quantileExactInclusive(0.5)(wait) / 1000 AS p50_s,
     quantileExactInclusive(0.95)(wait) / 1000 AS p95_s,
     count() AS responses
 FROM
 (
-    SELECT answer, wait
-    FROM {message_runs}
+    SELECT {ms_of_day(day, answer)} AS answered_ms, wait
+    FROM {database}.known_responses
     ARRAY JOIN answers AS answer, waits AS wait
-    WHERE wait <= 86400000 AND {comparable_in_window(answer)}
+    WHERE {day_in_window} AND NOT excluded AND {matches_filters}
 )
+WHERE {ms_in_window(answered_ms)}
 GROUP BY time
 ORDER BY time
 SETTINGS do_not_merge_across_partitions_select_final = 1;

@@ -19,6 +19,7 @@ from agentsight_otel.clickhouse import schema
 from agentsight_otel.local import EmbeddedClickHouse
 from agentsight_otel.metrics import Window, query
 from tests.sql.exchanges_model import Item, Kind, by_conversation, exchanges
+from tests.sql.storing import resolve
 
 BEGIN_US = 1_790_000_000_000_000
 EXAMPLES = int(os.environ.get("AGENTSIGHT_MODEL_EXAMPLES", "15"))
@@ -216,6 +217,29 @@ def test_exchanges_count_in_the_metrics_as_messages_do(client: Any) -> None:
     assert window(client, "metric_conversation_duration")["average_s"] == 61.0
     tools = query(client, "metric_tool_usage", Window(*_year()))
     assert [(row["tool"], row["calls"], row["errors"]) for row in tools] == [("find_order", 1, 0)]
+
+
+def test_what_was_resolved_of_a_conversation_goes_to_the_one_whose_the_trace_turns_out_to_be(client: Any) -> None:
+    day_ms = 86_400_000
+    insert(
+        client,
+        [
+            agent("1" * 16, 0, 500, kind=Kind.TOOL, name="find_order"),
+            agent("2" * 16, day_ms, day_ms + 2_000, conversation=""),
+        ],
+    )
+    derive(client)
+    resolve(client)
+    counted = {"messages": 2, "user_messages": 1, "agent_messages": 1}
+    assert window(client, "metric_total_messages") == counted
+    assert window(client, "metric_total_conversations") == {"conversations": 1}
+    insert(client, [agent("3" * 16, -day_ms, 500 - day_ms, kind=Kind.TOOL, name="find_order", conversation="earlier")])
+    derive(client)
+    resolve(client)
+    assert client.query("SELECT conversation_id FROM conversations_v WHERE messages > 0").result_rows == [("earlier",)]
+    assert window(client, "metric_total_messages") == counted
+    assert window(client, "metric_total_conversations") == {"conversations": 1}
+    assert window(client, "metric_agent_response_time")["responses"] == 1
 
 
 def test_a_conversation_with_message_events_has_those_alone(client: Any) -> None:

@@ -159,7 +159,7 @@ def test_a_change_of_a_conversation_that_nobody_knows_is_said(caplog: pytest.Log
         conversation_manager.mark_conversation("known", True)
         conversation_manager.submit_feedback("mistyped", "positive")
         deadline_s = time.monotonic() + 10
-        while "mistyped" not in caplog.text and time.monotonic() < deadline_s:
+        while ("mistyped" not in caplog.text or len(asked) < 2) and time.monotonic() < deadline_s:
             time.sleep(0.01)
         assert sorted(spans.names()) == ["conversation_updated", "feedback"]
     assert sorted(asked) == ["known", "mistyped"]
