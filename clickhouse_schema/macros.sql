@@ -97,7 +97,14 @@ SELECT conversation_key FROM {database}.touched WHERE touched_at >= toDateTime(g
 -- Of those, the ones that no insert under way can be adding to any more: resolved takes each up once, a minute after it
 -- was touched, as it is live until then anyway. A second is in both, so that none lies between.
 MACRO settled_keys AS
-{live_keys} AND touched_at < now('UTC') - INTERVAL 59 SECOND;
+{live_keys} AND touched_at < {settled_to};
+-- Up to which second a round takes them: all, or where many wait, the seconds of the first 200,000 that are touched.
+MACRO settled_to AS
+ifNull(
+    (SELECT touched_at + 1 FROM {database}.touched
+    WHERE touched_at > toDateTime(greatest({resolved_until} - 60, 0), 'UTC') AND touched_at < now('UTC') - INTERVAL 59 SECOND
+    ORDER BY touched_at LIMIT 1 OFFSET 199999),
+    now('UTC') - INTERVAL 59 SECOND);
 
 -- What a stamped column holds: after 8 bytes of time, the value.
 MACRO stamped_value(stamp) AS

@@ -245,6 +245,43 @@ def test_what_waits_to_be_resolved_is_counted(filled: Any) -> None:
     assert filled.query(asked).result_rows == [(0,)]
 
 
+def refresh(client: Any, view: str) -> None:
+    for action in ("START", "REFRESH", "WAIT", "STOP"):
+        client.command(f"SYSTEM {action} VIEW {view}")
+
+
+def test_what_waits_is_resolved_in_rounds(client: Any) -> None:
+    empty(client)
+    client.command(
+        "INSERT INTO touched SELECT now() - 1000 + intDiv(number, 1000), sipHash64(number), 0 FROM numbers(300000)"
+    )
+    rounds = []
+    for _ in range(3):
+        refresh(client, "resolved_mv")
+        rounds.append(client.query("SELECT live_conversations FROM pipeline_resolved").first_row[0])
+    empty(client)
+    assert rounds == [101_000, 0, 0]
+
+
+def test_what_was_missed_is_resolved_within_the_hour_a_sixtieth_each_minute(client: Any) -> None:
+    empty(client)
+    client.command("INSERT INTO touched SELECT now(), 0, 0")
+    refresh(client, "resolved_mv")  # from now on all of before counts as resolved
+    insert(client, [span(str(number), "1", NOW_MS - 5_000) for number in range(600)])
+    client.command("TRUNCATE TABLE touched")
+    client.command("INSERT INTO touched SELECT now() - 600, conversation_key, 0 FROM conversations")
+    minutes = set()
+    for _ in range(2):
+        minutes.add(client.query("SELECT toMinute(now('UTC'))").first_row[0])
+        refresh(client, "resolved_again_mv")
+        minutes.add(client.query("SELECT toMinute(now('UTC'))").first_row[0])
+    found = client.query("SELECT count(), groupUniqArray(conversation_key % 60) FROM resolved WHERE day != 2147483647")
+    empty(client)
+    ((conversations, sixtieths),) = found.result_rows
+    assert conversations > 0
+    assert set(sixtieths) <= minutes
+
+
 def test_services_whose_clocks_are_behind_are_named(filled: Any) -> None:
     filled.command(
         "INSERT INTO otel_traces (Timestamp, TraceId, SpanId, ParentSpanId, ServiceName) VALUES"
