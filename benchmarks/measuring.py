@@ -90,9 +90,9 @@ def _wait_for_none(client: Any, sql: str, table: str, wait_s: float) -> None:
 
 def settle_at_once(client: Any) -> None:
     """The same within seconds: has what was touched now count as touched a while ago."""
-    client.command("SYSTEM STOP VIEW resolved_mv")
+    client.command("SYSTEM STOP VIEW resolution_due_mv")
     client.command("INSERT INTO touched SELECT touched_at - 120, conversation_key, trace_key FROM touched")
     client.command("DELETE FROM resolved WHERE day = 2147483647")
-    for sql in ("SYSTEM START VIEW resolved_mv", "SYSTEM REFRESH VIEW resolved_mv", "SYSTEM WAIT VIEW resolved_mv"):
+    for sql in ("SYSTEM START VIEW resolution_due_mv", "SYSTEM REFRESH VIEW resolution_due_mv", "SYSTEM WAIT VIEW resolution_due_mv"):
         client.command(sql)
     client.command("TRUNCATE TABLE touched")

@@ -3,7 +3,7 @@
 -- this server's time touched conversations are in here (its day is 2147483647, its key 0, its version that time).
 -- Units: times and durations in ms, NULL where there is none.
 --
--- Written by: resolved_mv. Read by: every metric, for all conversations but those that were touched since.
+-- Written by: resolved_mv, resolved_again_mv. Read by: every metric, for all conversations but those that were touched since.
 CREATE TABLE IF NOT EXISTS {database}.resolved
 (
     `day` Int32 COMMENT 'Days since 1970 (UTC)' CODEC(Delta(4), ZSTD(1)),

@@ -101,7 +101,7 @@ def spans(*, with_ann: bool) -> list[list[Any]]:
 def fill(url: str, rows: list[list[Any]]) -> None:
     with clickhouse_client.connect(url) as client:
         client.insert("otel_traces", rows, column_names=list(COLUMNS), column_type_names=list(COLUMNS.values()))
-        for view in ("derivation_due_mv", "resolved_mv"):
+        for view in ("derivation_due_mv", "resolution_due_mv"):
             client.command(f"SYSTEM REFRESH VIEW {view}")
             client.command(f"SYSTEM WAIT VIEW {view}")
 

@@ -61,7 +61,7 @@ def insert(client: Any, spans: Iterable[Span]) -> None:
 
 def empty(client: Any) -> None:
     """Leaves nothing in the tables, and resolved as it is, until ``resolve``."""
-    client.command("SYSTEM STOP VIEW resolved_mv")
+    client.command("SYSTEM STOP VIEW resolution_due_mv")
     for table in TABLES:
         client.command(f"TRUNCATE TABLE {table}")
 
@@ -73,10 +73,10 @@ def resolve(client: Any) -> None:
     """
     client.command("INSERT INTO touched SELECT touched_at - 120, conversation_key, trace_key FROM touched")
     client.command("DELETE FROM resolved WHERE day = 2147483647")
-    client.command("SYSTEM START VIEW resolved_mv")
-    client.command("SYSTEM REFRESH VIEW resolved_mv")
-    client.command("SYSTEM WAIT VIEW resolved_mv")
-    client.command("SYSTEM STOP VIEW resolved_mv")
+    client.command("SYSTEM START VIEW resolution_due_mv")
+    client.command("SYSTEM REFRESH VIEW resolution_due_mv")
+    client.command("SYSTEM WAIT VIEW resolution_due_mv")
+    client.command("SYSTEM STOP VIEW resolution_due_mv")
     client.command("TRUNCATE TABLE touched")
 
 

@@ -257,7 +257,7 @@ def test_what_waits_is_resolved_in_rounds(client: Any) -> None:
     )
     rounds = []
     for _ in range(3):
-        refresh(client, "resolved_mv")
+        refresh(client, "resolution_due_mv")
         rounds.append(client.query("SELECT live_conversations FROM pipeline_resolved").first_row[0])
     empty(client)
     assert rounds == [101_000, 0, 0]
@@ -266,7 +266,7 @@ def test_what_waits_is_resolved_in_rounds(client: Any) -> None:
 def test_what_was_missed_is_resolved_within_the_hour_a_sixtieth_each_minute(client: Any) -> None:
     empty(client)
     client.command("INSERT INTO touched SELECT now(), 0, 0")
-    refresh(client, "resolved_mv")  # from now on all of before counts as resolved
+    refresh(client, "resolution_due_mv")  # from now on all of before counts as resolved
     insert(client, [span(str(number), "1", NOW_MS - 5_000) for number in range(600)])
     client.command("TRUNCATE TABLE touched")
     client.command("INSERT INTO touched SELECT now() - 600, conversation_key, 0 FROM conversations")
