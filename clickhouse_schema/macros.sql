@@ -18,17 +18,18 @@ empty(arrayConcat({service:Array(String)}, {environment:Array(String)}, {device:
 MACRO language_code(tag) AS
 transform(lower(extract({tag}, '^[^-_]*')), ['iw', 'in', 'ji', 'jw', 'mo'], ['he', 'id', 'yi', 'jv', 'ro'], lower(extract({tag}, '^[^-_]*')));
 MACRO stored_values(values, stored) AS
-arrayMap(value -> if(lower(value) IN ('', 'unknown'), 'unknown', {stored}), {values});
+SELECT if(lower(arrayJoin({values}) AS value) IN ('', 'unknown'), 'unknown', {stored});
 
--- Whether a conversation's resolved values match the filters, an empty array being no filter.
+-- Whether a conversation's resolved values match the filters, an empty array being no filter. IN (SELECT …) compares each
+-- value of a LowCardinality column once; `has` compares each row.
 MACRO matches_filters AS
-(empty({service:Array(String)}) OR has({service:Array(String)}, service))
-    AND (empty({environment:Array(String)}) OR has(arrayMap(value -> if(value = '', 'unknown', value), {environment:Array(String)}), environment))
-    AND (empty({device:Array(String)}) OR has({stored_values({device:Array(String)}, lowerUTF8(value))}, device))
-    AND (empty({source:Array(String)}) OR has({stored_values({source:Array(String)}, lowerUTF8(value))}, source))
-    AND (empty({language:Array(String)}) OR has({stored_values({language:Array(String)}, {language_code(value)})}, language))
+(empty({service:Array(String)}) OR service IN (SELECT arrayJoin({service:Array(String)})))
+    AND (empty({environment:Array(String)}) OR environment IN (SELECT if(arrayJoin({environment:Array(String)}) AS value = '', 'unknown', value)))
+    AND (empty({device:Array(String)}) OR device IN ({stored_values({device:Array(String)}, lowerUTF8(value))}))
+    AND (empty({source:Array(String)}) OR source IN ({stored_values({source:Array(String)}, lowerUTF8(value))}))
+    AND (empty({language:Array(String)}) OR language IN ({stored_values({language:Array(String)}, {language_code(value)})}))
     AND (empty({country:Array(String)})
-        OR has({stored_values({country:Array(String)}, {renamed_country(upperUTF8(trimBoth(value)))})}, country)
+        OR country IN ({stored_values({country:Array(String)}, {renamed_country(upperUTF8(trimBoth(value)))})})
         OR country IN (SELECT code FROM {database}.country_names WHERE has(arrayMap(value -> upperUTF8(trimBoth(value)), {country:Array(String)}), name)));
 
 -- The window's bounds in ms since 1970, and as an instant's condition.
