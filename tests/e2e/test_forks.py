@@ -71,7 +71,9 @@ def run(tmp_path: Path, text: str) -> str:
     path.write_text(START + text)
     ended = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stderr
-    assert "agentsight_otel" not in ended.stderr
+    # A call of gRPC that a fork interrupts is cut, and sent again.
+    said = [line for line in ended.stderr.splitlines() if "not delivered yet, 0 lost; trying again" not in line]
+    assert not [line for line in said if "agentsight_otel" in line]
     return ended.stdout
 
 
