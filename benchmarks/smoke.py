@@ -21,7 +21,7 @@ from benchmarks.generated_spans import END, SPANS_PER_CONVERSATION, inserts
 from benchmarks.measuring import Cost, cost, settle_at_once, view_costs
 from benchmarks.views_at_scale import BY_HAND, FILTERS, insert_ratio, window
 
-SPANS = 100_000
+SPANS = 500_000
 BOUNDS = Path(__file__).with_name("smoke_bounds.json")
 
 
