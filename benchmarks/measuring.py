@@ -93,10 +93,6 @@ def settle_at_once(client: Any) -> None:
     client.command("SYSTEM STOP VIEW resolution_due_mv")
     client.command("INSERT INTO touched SELECT touched_at - 120, conversation_key, trace_key FROM touched")
     client.command("DELETE FROM resolved WHERE day = 2147483647")
-    for sql in (
-        "SYSTEM START VIEW resolution_due_mv",
-        "SYSTEM REFRESH VIEW resolution_due_mv",
-        "SYSTEM WAIT VIEW resolution_due_mv",
-    ):
-        client.command(sql)
+    for action in ("START", "REFRESH", "WAIT"):
+        client.command(f"SYSTEM {action} VIEW resolution_due_mv")
     client.command("TRUNCATE TABLE touched")

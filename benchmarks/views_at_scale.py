@@ -4,7 +4,8 @@
 
 Prints, in this order: planning (each view on an empty database); 24 hours with the latest half of the spans and with
 all of them; each view for 24 h, 7, 30 and 90 days, unfiltered and filtered by device and environment, beside the same by
-hand on otel_traces; the largest memory of a query; inserts with all views and into the bare table, taking turns; with
+hand on otel_traces; the largest memory of a query; 24 hours with conversations that spans arrived for within the last
+minute, which queries resolve themselves; inserts with all views and into the bare table, taking turns; with
 `--foreign`, the views once more when so many spans of other SDKs are there as well, and how long they took to derive. Each
 figure in ms, with processor time behind it: on a busy machine only that can be compared.
 """
@@ -12,6 +13,7 @@ figure in ms, with processor time behind it: on a busy machine only that can be 
 import argparse
 import tempfile
 import time
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,7 @@ def main() -> None:
             for name, filters in FILTERS.items():
                 print_views(client, name, filters, options.runs)
             print_by_hand(client)
+            print_live(client, options.runs)
             for rows in (10_000, 100_000):
                 print_inserts(client, rows, conversations, options.minutes)
             if options.foreign:
@@ -97,6 +100,11 @@ def window(days: int, filters: dict[str, list[str]] | None = None) -> Window:
 
 def figure(measured: Cost) -> str:
     return f"{measured.wall_ms:8.0f} ({measured.cpu_ms:6.0f})"
+
+
+def total(costs: Collection[Cost]) -> Cost:
+    """Of queries one after the other."""
+    return Cost(sum(c.wall_ms for c in costs), sum(c.cpu_ms for c in costs), max(c.memory_mib for c in costs))
 
 
 def print_planning(server: EmbeddedClickHouse, database: str = "empty") -> None:
@@ -147,14 +155,7 @@ def print_views(client: Any, name: str, filters: dict[str, list[str]], runs: int
     costs = {title: view_costs(client, window(days, filters), runs) for title, days in WINDOWS.items()}
     for view in METRICS:
         print(f"{view:32}" + " ".join(figure(costs[title][view]) for title in WINDOWS))
-    totals = [
-        Cost(
-            sum(c.wall_ms for c in of.values()),
-            sum(c.cpu_ms for c in of.values()),
-            max(c.memory_mib for c in of.values()),
-        )
-        for of in costs.values()
-    ]
+    totals = [total(of.values()) for of in costs.values()]
     print(f"{'all 15, one after the other':32}" + " ".join(map(figure, totals)))
     print(f"{'largest memory, MiB':32}" + " ".join(f"{total.memory_mib:17.0f}" for total in totals), flush=True)
 
@@ -167,6 +168,20 @@ def print_by_hand(client: Any) -> None:
             asked = {"start": END - timedelta(days=days), "end": END}
             line += figure(cost(client, [sql], {name: f"{at:%Y-%m-%d %H:%M:%S}" for name, at in asked.items()})) + " "
         print(line, flush=True)
+
+
+def print_live(client: Any, runs: int) -> None:
+    print("\n24 h, all 15 views, ms (processor), with so many conversations of the last days touched just now")
+    client.command("SYSTEM STOP VIEW resolution_due_mv")
+    for live in (0, 5_000, 20_000, 60_000):
+        client.command("TRUNCATE TABLE touched")
+        client.command(
+            "INSERT INTO touched SELECT now(), conversation_key, 0 FROM"
+            f" (SELECT conversation_key FROM resolved WHERE day < {END.timestamp() // 86_400:.0f}"
+            f" GROUP BY conversation_key ORDER BY max(day) DESC LIMIT {live})"
+        )
+        print(f"{live:32,} {figure(total(view_costs(client, window(1), runs).values()))}", flush=True)
+    client.command("SYSTEM START VIEW resolution_due_mv")
 
 
 def insert_ratio(client: Any, rows: int, conversations: int, minutes: float) -> tuple[Cost, Cost, int]:

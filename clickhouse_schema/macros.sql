@@ -135,7 +135,7 @@ MACRO window_messages AS
 MACRO window_minutes AS
 (
     SELECT
-        toInt64(day) * 1440 + intDiv(bitAnd(happened, 2147483647), 120000) AS minute,
+        toInt64(day) * 1440 + {said_minute(bitAnd(happened, 2147483647))} AS minute,
         countIf(happened < 2147483648) AS minute_messages,
         countIf(happened < 2147483648 AND {said_by_user(happened)}) AS minute_user_messages,
         countIf(happened >= 2147483648) AS minute_conversations
@@ -166,10 +166,10 @@ toTimeZone(fromUnixTimestamp64Milli({minute} * 60000, 'UTC'), {timezone:String})
 -- 1970, and its sentiment.
 MACRO window_feedback AS
 (
-    SELECT max(day * 345600000 + toInt64(given[-1])) AS latest, intDiv(latest - positiveModulo(latest, 4), 4) AS given_ms, ['positive', 'neutral', 'negative'][positiveModulo(latest, 4)] AS sentiment
+    SELECT max((day, given[-1])) AS latest, {feedback_ms(latest.1, latest.2)} AS given_ms, {feedback_sentiment(latest.2)} AS sentiment
     FROM
     (
-        SELECT conversation_key, day, if({is_whole_day}, feedback, arrayFilter(of_feedback -> {ms_in_window({ms_of_day(day, intDiv(of_feedback, 4))})}, feedback)) AS given
+        SELECT conversation_key, day, if({is_whole_day}, feedback, arrayFilter(of_feedback -> {ms_in_window({feedback_ms(day, of_feedback)})}, feedback)) AS given
         FROM {database}.known_feedback
         WHERE {day_in_window} AND seen AND NOT excluded AND {matches_filters}
     )

@@ -10,7 +10,7 @@ MACRO message_ms(day, message) AS
 MACRO sent_by_agent(message) AS
 bitTest({message}, 36);
 MACRO sent_by_user(message) AS
-NOT bitTest({message}, 36);
+NOT {sent_by_agent({message})};
 
 -- A message in 64 bits that can be compared over all days, from the highest: ms since 1970 + 2^44 (45) | sent by the agent
 -- (1) | hash of the service (12) | hash (6).
@@ -48,7 +48,20 @@ MACRO said_ms(day, message) AS
 MACRO said_by_agent(message) AS
 bitTest({message}, 0);
 MACRO said_by_user(message) AS
-NOT bitTest({message}, 0);
+NOT {said_by_agent({message})};
+MACRO said_minute(message) AS
+intDiv({message}, 120000);
+
+-- Feedback of resolved in 32 bits: ms of its UTC day, times four, and the place of its sentiment among `sentiments`.
+MACRO packed_feedback(ms, sentiment) AS
+toUInt32(positiveModulo({ms}, 86400000) * 4 + indexOf({sentiments}, {sentiment}));
+MACRO feedback_ms(day, feedback) AS
+{ms_of_day({day}, intDiv({feedback}, 4))};
+MACRO feedback_sentiment(feedback) AS
+{sentiments}[{feedback} % 4];
+MACRO sentiments AS
+['positive', 'neutral', 'negative'];
+
 -- When something was, in ms since 1970, of its day and its ms since midnight.
 MACRO ms_of_day(day, ms) AS
 ({day} * 86400000 + toInt64({ms}));

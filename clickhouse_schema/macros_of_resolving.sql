@@ -84,15 +84,8 @@ SELECT
     {sight_of_conversation} IS NOT NULL AS seen,
     {start_of_conversation} AS start_at,
     groupUniqArrayArray(stored.days) AS days
-FROM
-(
-    SELECT {label_row} FROM {database}.conversations WHERE conversation_key IN ({keys})
-    UNION ALL
-    SELECT {label_row} FROM {database}.derived_conversations FINAL WHERE conversation_key IN ({keys}) AND conversation_key != 0
-) AS stored
+FROM {conversation_rows(conversation_key IN ({keys}))} AS stored
 GROUP BY conversation_key;
-MACRO label_row AS
-conversation_key, first_service, first_environment, first_device, first_source, first_language, first_country, robot, opened_at, started_at, days;
 
 -- Of the conversations of a set of keys, what stands in resolved of their messages, and of responses: one row per day with any.
 MACRO resolving_messages(keys) AS
@@ -138,7 +131,7 @@ MACRO resolving_feedback(keys) AS
 SELECT
     conversation_key,
     day,
-    arrayMap(given -> toUInt32(positiveModulo(toUnixTimestamp64Milli(given.1), 86400000) * 4 + indexOf(['positive', 'neutral', 'negative'], given.4)),
+    arrayMap(given -> {packed_feedback(toUnixTimestamp64Milli(given.1), given.4)},
         arraySort(groupArray((given_at, trace_id, span_id, toString(sentiment))))) AS feedback
 FROM
 (

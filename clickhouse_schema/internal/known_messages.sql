@@ -1,7 +1,7 @@
 -- Messages by day, recorded and derived ones. Internal.
 -- Grain: one row per day, conversation and table with messages. Units: as in conversation_days. A filter on `day` or conversation_key reaches the tables.
 --
--- Read by: resolved_mv, known_days, resolved_conversations.
+-- Read by: resolved_conversations. What resolves messages has each table's own days, which takes less to plan.
 CREATE OR REPLACE VIEW {database}.known_messages AS
 SELECT day, conversation_key, messages
 FROM {database}.conversation_days FINAL

@@ -2,7 +2,7 @@
 -- Grain: one row per UTC day and conversation with messages, after merging; before it, one per inserted block.
 -- Units: day = days since 1970 (UTC).
 --
--- Written by: conversation_days_mv. Read by: known_messages.
+-- Written by: conversation_days_mv. Read by: known_messages, newly_resolved, known_days, known_responses.
 CREATE TABLE IF NOT EXISTS {database}.conversation_days
 (
     `day` Int32 COMMENT 'Days since 1970 (UTC)' CODEC(Delta(4), ZSTD(1)),

@@ -66,6 +66,12 @@ def empty(client: Any) -> None:
         client.command(f"TRUNCATE TABLE {table}")
 
 
+def refresh(client: Any, view: str) -> None:
+    """One round of a view that runs in the background, and none by itself afterwards."""
+    for action in ("START", "REFRESH", "WAIT", "STOP"):
+        client.command(f"SYSTEM {action} VIEW {view}")
+
+
 def resolve(client: Any) -> None:
     """Brings resolved up to date, and has what was inserted until now be taken from it alone.
 
@@ -73,10 +79,7 @@ def resolve(client: Any) -> None:
     """
     client.command("INSERT INTO touched SELECT touched_at - 120, conversation_key, trace_key FROM touched")
     client.command("DELETE FROM resolved WHERE day = 2147483647")
-    client.command("SYSTEM START VIEW resolution_due_mv")
-    client.command("SYSTEM REFRESH VIEW resolution_due_mv")
-    client.command("SYSTEM WAIT VIEW resolution_due_mv")
-    client.command("SYSTEM STOP VIEW resolution_due_mv")
+    refresh(client, "resolution_due_mv")
     client.command("TRUNCATE TABLE touched")
 
 

@@ -19,7 +19,7 @@ from agentsight_otel.clickhouse import schema
 from agentsight_otel.local import EmbeddedClickHouse
 from agentsight_otel.metrics import Window, query
 from tests.sql.exchanges_model import Item, Kind, by_conversation, exchanges
-from tests.sql.storing import resolve
+from tests.sql.storing import refresh, resolve
 
 BEGIN_US = 1_790_000_000_000_000
 EXAMPLES = int(os.environ.get("AGENTSIGHT_MODEL_EXAMPLES", "15"))
@@ -62,8 +62,7 @@ def empty(client: Any) -> None:
 
 def derive(client: Any, view: str = "derivation_due_mv") -> None:
     """One round of what runs in the background every ten seconds."""
-    for action in ("START", "REFRESH", "WAIT", "STOP"):
-        client.command(f"SYSTEM {action} VIEW {view}")
+    refresh(client, view)
 
 
 def insert(client: Any, items: Iterable[Item]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from agentsight_otel.clickhouse.catalogue import CATALOGUE, FILTER_LABELS
 from tests.sql.model import Event, Span
-from tests.sql.storing import empty, insert, resolve
+from tests.sql.storing import empty, insert, refresh, resolve
 
 NOW_MS = int(time.time() * 1000)
 WINDOW = (
@@ -245,11 +245,6 @@ def test_what_waits_to_be_resolved_is_counted(filled: Any) -> None:
     assert filled.query(asked).result_rows == [(0,)]
 
 
-def refresh(client: Any, view: str) -> None:
-    for action in ("START", "REFRESH", "WAIT", "STOP"):
-        client.command(f"SYSTEM {action} VIEW {view}")
-
-
 def test_what_waits_is_resolved_in_rounds(client: Any) -> None:
     empty(client)
     client.command(
@@ -270,11 +265,9 @@ def test_what_was_missed_is_resolved_within_the_hour_a_sixtieth_each_minute(clie
     insert(client, [span(str(number), "1", NOW_MS - 5_000) for number in range(600)])
     client.command("TRUNCATE TABLE touched")
     client.command("INSERT INTO touched SELECT now() - 600, conversation_key, 0 FROM conversations")
-    minutes = set()
-    for _ in range(2):
-        minutes.add(client.query("SELECT toMinute(now('UTC'))").first_row[0])
-        refresh(client, "resolved_again_mv")
-        minutes.add(client.query("SELECT toMinute(now('UTC'))").first_row[0])
+    minutes = {client.query("SELECT toMinute(now('UTC'))").first_row[0]}
+    refresh(client, "resolved_again_mv")
+    minutes.add(client.query("SELECT toMinute(now('UTC'))").first_row[0])
     found = client.query("SELECT count(), groupUniqArray(conversation_key % 60) FROM resolved WHERE day != 2147483647")
     empty(client)
     ((conversations, sixtieths),) = found.result_rows
