@@ -104,8 +104,9 @@ def test_a_person_is_erased_from_everywhere_and_everything_else_stays(
         plan = eraser.plan(customers=[PERSON[0]])
         assert len(plan.conversations) == PORTION // 6 and plan.rows["otel_traces"] > PORTION // 6
         erased = eraser.erase(plan)
-        # The background may have derived rows of its own since the plan.
-        assert erased.left == {} and erased.removed.items() >= plan.rows.items()
+        assert erased.left == {}
+        # More, where the background has written rows of its own since the plan.
+        assert all(erased.removed[table] >= rows for table, rows in plan.rows.items())
         assert eraser.verify(PERSON) == []
         assert eraser.plan(customers=[PERSON[0]]).conversations == ()
     assert [parts_with(url, text) for text in PERSON] == [0] * len(PERSON)
