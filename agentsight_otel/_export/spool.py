@@ -47,10 +47,12 @@ class Spool:
         self._max_bytes = max_bytes
         self._max_file_bytes = max_file_bytes
         self._tried: set[str] = set()
+        self._made()
 
     def keep(self, spans: list[ReadableSpan]) -> int:
         """Stores spans, as far as there is room; returns how many, from the first on. Raises OSError where it fails."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._made():
+            return 0
         kept = 0
         with self._locked():
             used = sum(size for _, size in self._files(_SUFFIX, _BROKEN))
@@ -67,6 +69,14 @@ class Spool:
                 used += len(data)
                 kept += len(part)
         return kept
+
+    def _made(self) -> bool:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            say("spool", f"spool_dir: {self._folder}: undelivered spans cannot be kept: {error}")
+            return False
+        return True
 
     def has_files(self) -> bool:
         """Whether the folder has files to deliver."""

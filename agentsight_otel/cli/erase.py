@@ -8,6 +8,7 @@ import click
 
 from agentsight_otel._export import content
 from agentsight_otel.cli import words
+from agentsight_otel.cli.options import Id
 from agentsight_otel.cli.target import target, target_options
 from agentsight_otel.clickhouse.erasure import Eraser, Retention
 
@@ -16,8 +17,10 @@ EXIT_LEFT = 6
 
 @click.command("erase")
 @target_options
-@click.option("--conversation", multiple=True, help="A conversation, by its id; may be repeated.")
-@click.option("--customer", multiple=True, help="All conversations of a customer, by its id; may be repeated.")
+@click.option("--conversation", type=Id(), multiple=True, help="A conversation, by its id; may be repeated.")
+@click.option(
+    "--customer", type=Id(), multiple=True, help="All conversations of a customer, by its id; may be repeated."
+)
 @click.option("--dry-run", is_flag=True, help="Say what there is, and erase nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--verify", is_flag=True, help="Erase nothing: look for the ids in every column of every table.")

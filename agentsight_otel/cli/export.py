@@ -10,7 +10,7 @@ import click
 
 from agentsight_otel._core.private_files import whole_file
 from agentsight_otel.cli import words
-from agentsight_otel.cli.options import Duration, Instant, filter_options
+from agentsight_otel.cli.options import Duration, Id, Instant, filter_options
 from agentsight_otel.cli.target import target, target_options
 from agentsight_otel.clickhouse import export
 
@@ -22,8 +22,8 @@ from agentsight_otel.clickhouse import export
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="For its owner only. Default: stdout."
 )
-@click.option("--conversation", multiple=True, help="Only this conversation, by its id; may be repeated.")
-@click.option("--customer", multiple=True, help="Only conversations of this customer, by its id; may be repeated.")
+@click.option("--conversation", type=Id(), multiple=True, help="Only this one, by its id; may be repeated.")
+@click.option("--customer", type=Id(), multiple=True, help="Only those of this one, by its id; may be repeated.")
 @click.option("--last", type=Duration(), help="The window's length up to now: 24h, 7d, 4w. Default: all there is.")
 @click.option("--from", "start", type=Instant(), help="The window's beginning; UTC unless it says its zone.")
 @click.option("--to", "end", type=Instant(), help="Its end, not included.")
@@ -54,7 +54,8 @@ def export_command(
         end,
         {name: values for name, values in filters.items() if values},
     )
-    with target(clickhouse_url, data) as url, _opened(output) as file:
+    opened = _opened(output)
+    with target(clickhouse_url, data) as url, opened as file:
         number = export.write(url, kind, selection, form, file)
         file.flush()
     click.echo(words.counted(number, "conversation") + (f", written to {output}" if output else ""), err=True)
@@ -63,6 +64,8 @@ def export_command(
 def _opened(output: Path | None) -> AbstractContextManager[BinaryIO]:
     if output is None:
         return nullcontext(cast(BinaryIO, sys.stdout.buffer))
+    if not output.resolve().parent.is_dir():
+        raise click.BadParameter(f"{output}: there is no such folder", param_hint="--output")
     if output.exists() and not output.is_file():  # a pipe or a device
         return output.open("wb")
     return whole_file(output.resolve())

@@ -33,6 +33,18 @@ class Duration(click.ParamType[timedelta]):
         return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
+class Id(click.ParamType[str]):
+    """The id of a conversation or customer; an empty one, of a variable that is not set, would mean all without one."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuses an empty text."""
+        if not str(value).strip():
+            self.fail(f"{value!r}: expected an id", param, ctx)
+        return str(value)
+
+
 class Instant(click.ParamType[datetime]):
     """A moment: 2026-11-01, 2026-11-01T12:30:00."""
 

@@ -1,6 +1,7 @@
 """``agentsight-otel replay``."""
 
 import sys
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -49,11 +50,11 @@ def replay_command(
         mapping = Mapping.load(mapping_file) if mapping_file else None
     except MappingError as error:
         raise click.BadParameter(str(error), param_hint="--map") from None
-    if str(file) == "-":
-        reading = replay.read(sys.stdin.buffer, format=format_name, mapping=mapping, agent=agent)
-    else:
-        with file.open("rb") as lines:
+    try:
+        with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as lines:
             reading = replay.read(lines, format=format_name, mapping=mapping, agent=agent)
+    except MappingError as error:
+        raise click.BadParameter(str(error), param_hint="--map") from None
     with target(clickhouse_url, data, create=clickhouse_url is None) as url, progress_bar("sending") as progress:
         stored = replay.store_spans(reading.spans, url)
         played = replay.play(

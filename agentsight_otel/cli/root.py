@@ -38,6 +38,7 @@ _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (LocalClickHouseError, EXIT_OTHER),
     (SettingError, EXIT_USAGE),
     (ValueError, EXIT_USAGE),
+    (OSError, EXIT_OTHER),
 )
 
 

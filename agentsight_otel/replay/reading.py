@@ -1,5 +1,6 @@
 """Reads a file of recorded conversations: finds out its format, and returns what it holds."""
 
+import codecs
 import csv
 import itertools
 import json
@@ -51,6 +52,7 @@ def read(
 
     Raises:
         ValueError: There is no format of that name.
+        MappingError: The column of the ids, roles, texts or times that the mapping names is nowhere in the file.
     """
     if format is not None and format not in registry.NAMES:
         raise ValueError(f"format: {format!r}: expected one of {', '.join(registry.NAMES)}")
@@ -61,7 +63,7 @@ def read(
     lines = itertools.chain(head, lines)
     if head and isinstance(head[0], bytes) and head[0].startswith(b"PAR1"):
         lines = _of_parquet(b"".join(line for line in lines if isinstance(line, bytes)))
-    texts = list(_decoded(lines, refusals))
+    texts = list(_decoded(_of_encoding(head, lines), refusals))
     first = [text for _, text in texts[:3]]
     if format == registry.WHATSAPP or (format is None and mapping is None and whatsapp.looks(first)):
         transcripts, problems = _whatsapp([text for _, text in texts], tuple(agent), notes)
@@ -70,6 +72,8 @@ def read(
     full = [(number, text) for number, text in texts if text.strip()]
     whole = _whole(full)
     entries = list(_entries(full, whole, refusals, rows=rows))
+    if mapping and (absent := mapping.check([entry.value for entry in entries])):
+        notes.say(absent)
     chosen = mapping.format() if mapping else registry.named(format) if format and format != registry.SPANS else None
     spans = [entry.value for entry in entries if chosen is None and exported.is_span(entry.value)]
     transcripts_read: list[Transcript] = []
@@ -102,6 +106,17 @@ def _of_parquet(data: bytes) -> Iterator[str]:
     for batch in table.to_batches(max_chunksize=1_000):
         for row in batch.to_pylist(maps_as_pydicts="lossy"):
             yield json.dumps(row, ensure_ascii=False, default=str)
+
+
+def _of_encoding(head: list[str | bytes], lines: Iterable[str | bytes]) -> Iterable[str | bytes]:
+    """Lines of a file that says it is in UTF-16, or that ends lines as the Macs of old did; others as they are."""
+    first = head[0] if head else ""
+    if isinstance(first, bytes) and first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and b"\0" in first:
+        data = b"".join(line for line in lines if isinstance(line, bytes))
+        return data.decode("utf-16", "replace").splitlines(keepends=True)
+    if isinstance(first, bytes) and b"\r" in first.rstrip(b"\r") and not first.endswith(b"\n"):
+        return first.replace(b"\r", b"\n").splitlines(keepends=True)
+    return lines
 
 
 def _decoded(lines: Iterable[str | bytes], refusals: list[Refusal]) -> Iterator[tuple[int, str]]:
@@ -139,13 +154,16 @@ def _entries(full: list[tuple[int, str]], whole: Any, refusals: list[Refusal], *
         csv.field_size_limit(2**31 - 1)
         lines = (text if text.endswith("\n") else text + "\n" for _, text in full)
         reader = csv.DictReader(lines, restkey=_EXTRA, delimiter=_delimiter(full[0][1]))
-        for row in reader:
-            if extra := row.pop(_EXTRA, None):
-                width = len(reader.fieldnames or ())
-                problem = f"cell {width + 1}: {shown(extra[0])}: expected {width} cells, as the first line has"
-                refusals.append(Refusal(reader.line_num, problem))
-            else:
-                yield Entry(reader.line_num, row)
+        try:
+            for row in reader:
+                if extra := row.pop(_EXTRA, None):
+                    width = len(reader.fieldnames or ())
+                    problem = f"cell {width + 1}: {shown(extra[0])}: expected {width} cells, as the first line has"
+                    refusals.append(Refusal(reader.line_num, problem))
+                else:
+                    yield Entry(reader.line_num, row)
+        except csv.Error as error:
+            refusals.append(Refusal(reader.line_num, f"no CSV: {error}"))
         return
     if whole is not None:
         values = whole if isinstance(whole, list) and not registry.of(whole) else [whole]

@@ -161,6 +161,11 @@ def test_the_command_asks_says_and_proves(url: str) -> None:
     code, said = run("--clean-up")
     assert code == 0 and said.startswith("removed of what arrived late: nothing\n")
     assert run()[0] == 2
+    for option in ("--customer", "--conversation"):
+        code, said = run(option, "", "--yes")
+        assert code == 2 and "expected an id" in said
+    with Eraser(url) as eraser, pytest.raises(ValueError, match="customers: '': expected an id"):
+        eraser.plan(customers=["ann", ""])
 
 
 def test_texts_go_after_their_time_and_figures_stay(url: str) -> None:

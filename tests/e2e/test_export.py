@@ -233,6 +233,12 @@ def test_the_command_writes_to_a_file_and_says_how_many(url: str, tmp_path: Path
     assert file.read_text().startswith('"conversation_id","timestamp","sender","content"')
 
 
+@pytest.mark.parametrize("wrong", [("--customer", ""), ("--conversation", " "), ("-o", "no/such/folder.jsonl")])
+def test_an_empty_id_and_a_folder_that_is_not_there_are_errors(wrong: tuple[str, str]) -> None:
+    done = CliRunner().invoke(export_command, ["messages", *wrong])
+    assert done.exit_code == 2 and "Invalid value" in done.stderr
+
+
 def test_an_export_that_ends_early_leaves_the_file_of_before(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

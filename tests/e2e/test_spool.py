@@ -181,7 +181,12 @@ def span_of_some_kind() -> ReadableSpan:
     return span
 
 
-def test_a_folder_that_cannot_be_used_costs_the_spans_and_nothing_else(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_said_at_once_and_costs_the_spans_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError):
-        Spool(tmp_path / "file", max_bytes=100_000, max_file_bytes=20_000).keep(spans_of(1))  # type: ignore[arg-type]
+    monkeypatch.setenv("AGENTSIGHT_SPOOL_DIR", str(tmp_path / "file" / "spool"))
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    done = subprocess.run([sys.executable, "-c", PROGRAM, "20"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+    assert done.stderr.count("undelivered spans cannot be kept") == 1 and "20 span(s) lost" in done.stderr

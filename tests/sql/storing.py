@@ -25,6 +25,17 @@ TABLES = (
     "ingest_minutes",
     "deployments",
 )
+TABLES_OF_OTHERS = (
+    "foreign_spans",
+    "trace_claims",
+    "conversation_traces",
+    "touched_traces",
+    "derived_conversations",
+    "derived_days",
+    "trace_owners",
+    "model_calls",
+)
+"""What only spans of other SDKs and calls of models fill."""
 
 
 def insert(client: Any, spans: Iterable[Span]) -> None:
@@ -63,6 +74,12 @@ def empty(client: Any) -> None:
     """Leaves nothing in the tables, and resolved as it is, until ``resolve``."""
     client.command("SYSTEM STOP VIEW resolution_due_mv")
     for table in TABLES:
+        client.command(f"TRUNCATE TABLE {table}")
+
+
+def clear(client: Any) -> None:
+    """Leaves nothing in the tables, those of other SDKs included; views run on."""
+    for table in (*TABLES, *TABLES_OF_OTHERS):
         client.command(f"TRUNCATE TABLE {table}")
 
 

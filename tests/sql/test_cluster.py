@@ -22,7 +22,15 @@ from tests.collector.running import Collector
 from tests.sql.clusters import Cluster
 from tests.sql.generated import generated
 from tests.sql.model import DAY_MS, Ask, Event, Span, answers
-from tests.sql.storing import BEHIND, ask_view, assert_list_agrees, assert_overview_agrees, assert_views_agree, insert
+from tests.sql.storing import (
+    BEHIND,
+    ask_view,
+    assert_list_agrees,
+    assert_overview_agrees,
+    assert_views_agree,
+    clear,
+    insert,
+)
 
 DISTRIBUTED = bundled.folder("clickhouse_schema") / "cluster"
 CONVERSATIONS = 20
@@ -30,6 +38,9 @@ CONVERSATIONS = 20
 
 @pytest.fixture
 def client(cluster: Cluster) -> Iterator[Any]:
+    for shard in cluster.shards:
+        with clickhouse_client.connect(shard.url(cluster.database)) as connected:
+            clear(connected)
     with clickhouse_client.connect(cluster.query_node.url(cluster.database)) as connected:
         yield connected
 

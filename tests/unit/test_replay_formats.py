@@ -1,6 +1,8 @@
 """Every format of recordings is told by looking, read whole, and what is not understood is named."""
 
+import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +151,34 @@ def test_any_rows_are_read_with_a_mapping(tmp_path: Path) -> None:
     nested = lines({"session": "a", "who": "bot", "said": "x", "meta": {"at": 1793525400}})
     file.write_text(json.dumps({**columns, "created_at": "meta.at"}))
     assert read(nested, mapping=Mapping.load(file)).transcripts[0].messages[0].at_ns == 1793525400 * 10**9
+
+
+ROWS = ({"id": "a", "who": "user", "said": "Hi", "at": "2026-11-01"}, {"id": "a", "who": "bot", "said": "Hello"})
+NAMED = {"conversation_id": "id", "role": "who", "content": "said"}
+
+
+@pytest.mark.parametrize("field", ["content", "created_at"])
+def test_a_column_that_no_row_has_is_an_error_where_texts_or_times_would_be_lost(field: str) -> None:
+    mapping = Mapping({**NAMED, field: "when"}, {})
+    with pytest.raises(MappingError, match=f"{field}: when: no row has this column; expected one of id, who, said, at"):
+        read(lines(*ROWS), mapping=mapping)
+
+
+def test_any_other_column_that_no_row_has_is_said() -> None:
+    mapping = Mapping({**NAMED, "customer_id": "customer.id"}, {"user": "user", "bot": "assistant"})
+    assert read(lines(*ROWS), mapping=mapping).notes == ("customer_id: no row has a column customer.id",)
+    assert read(lines(*ROWS, {**ROWS[1], "customer": {"id": "u1"}}), mapping=mapping).notes == ()
+    assert "no row has a column" in read("id,who,said\na,user,Hi\n", mapping=mapping).notes[0]
+
+
+@pytest.mark.parametrize(
+    "written", [lambda text: text.encode("utf-16"), lambda text: text.replace("\n", "\r").encode()]
+)
+def test_rows_as_spreadsheets_write_them_are_read(written: Callable[[str], bytes]) -> None:
+    table = written("id,who,said\na,user,Grüße\na,bot,Hello\n")
+    mapping = Mapping(NAMED, {"user": "user", "bot": "assistant"})
+    (transcript,) = replay.read(io.BytesIO(table), mapping=mapping).transcripts
+    assert plain(transcript) == ["user: Grüße", "agent: Hello"]
 
 
 @pytest.mark.parametrize(

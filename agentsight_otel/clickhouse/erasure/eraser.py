@@ -133,8 +133,14 @@ class Eraser:
         Args:
             conversations: Ids of conversations.
             customers: Ids of customers; a conversation that ever named one belongs to that customer.
+
+        Raises:
+            ValueError: An id is empty, which would mean everything that has none.
         """
         given_ids, named = tuple(dict.fromkeys(conversations)), tuple(dict.fromkeys(customers))
+        for name, asked in (("conversations", given_ids), ("customers", named)):
+            if "" in asked:
+                raise ValueError(f"{name}: '': expected an id")
         ids = dict.fromkeys(given_ids)
         if named:
             for sql in belonging.OF_CUSTOMERS:

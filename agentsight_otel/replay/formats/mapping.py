@@ -24,10 +24,12 @@ _OF_MESSAGE = (
     *("tool_duration_ms", "feedback", "feedback_comment"),
 )
 _COLUMNS = (*_OF_MESSAGE, *_OF_CONVERSATION)
+_NEEDED = ("conversation_id", "role", "content", "created_at")
+"""Fields without which a conversation would be empty, or its times made up."""
 
 
 class MappingError(ValueError):
-    """The file that ``--map`` names is no valid mapping."""
+    """The file that ``--map`` names is no valid mapping, or not one for the file to read."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,36 @@ class Mapping:
         return Format(
             "map", "rows as --map describes them", lambda value: isinstance(value, dict), grouped(self._key, self._read)
         )
+
+    def check(self, rows: Sequence[Any]) -> str:
+        """Looks for columns that no row has: most likely they are called otherwise.
+
+        Args:
+            rows: All of a file.
+
+        Returns:
+            What to say of the other fields; an empty text where all columns are there.
+
+        Raises:
+            MappingError: It is the column of the ids, roles, texts or times, without which nothing is right.
+        """
+        objects = [row for row in rows if isinstance(row, dict)]
+        absent = [name for name in self.columns if objects and not any(self._has(row, name) for row in objects)]
+        for name in absent:
+            if name in _NEEDED:
+                known = ", ".join(map(str, objects[0]))
+                raise MappingError(f"{name}: {self.columns[name]}: no row has this column; expected one of {known}")
+        return "; ".join(f"{name}: no row has a column {self.columns[name]}" for name in absent)
+
+    def _has(self, row: dict[str, Any], name: str) -> bool:
+        column = self.columns[name]
+        if column in row:
+            return True
+        *path, last = column.split(".")
+        inner: Any = row
+        for step in path:
+            inner = inner.get(step) if isinstance(inner, dict) else None
+        return isinstance(inner, dict) and last in inner
 
     def _get(self, row: Any, name: str) -> Any:
         column = self.columns.get(name)
