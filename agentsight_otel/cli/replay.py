@@ -48,9 +48,6 @@ def replay_command(
     """Send recorded conversations through the SDK, with their own times. FILE is JSON, CSV or text; - is stdin."""
     try:
         mapping = Mapping.load(mapping_file) if mapping_file else None
-    except MappingError as error:
-        raise click.BadParameter(str(error), param_hint="--map") from None
-    try:
         with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as lines:
             reading = replay.read(lines, format=format_name, mapping=mapping, agent=agent)
     except MappingError as error:

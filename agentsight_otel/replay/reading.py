@@ -163,7 +163,7 @@ def _entries(full: list[tuple[int, str]], whole: Any, refusals: list[Refusal], *
                 else:
                     yield Entry(reader.line_num, row)
         except csv.Error as error:
-            refusals.append(Refusal(reader.line_num, f"no CSV: {error}"))
+            refusals.append(Refusal(reader.reader.line_num, f"no CSV: {error}"))
         return
     if whole is not None:
         values = whole if isinstance(whole, list) and not registry.of(whole) else [whole]

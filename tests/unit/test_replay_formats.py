@@ -181,6 +181,14 @@ def test_rows_as_spreadsheets_write_them_are_read(written: Callable[[str], bytes
     assert plain(transcript) == ["user: Grüße", "agent: Hello"]
 
 
+def test_a_table_that_breaks_off_is_refused_by_line_and_what_was_before_is_read() -> None:
+    table = b"id,who,said\na,user,Hi\na,user,Hel\rlo\n"
+    reading = replay.read(io.BytesIO(table), mapping=Mapping(NAMED, {"user": "user"}))
+    assert [plain(transcript) for transcript in reading.transcripts] == [["user: Hi"]]
+    ((line, problem),) = [(refusal.line, refusal.problem) for refusal in reading.refusals]
+    assert line == 3 and problem.startswith("no CSV: new-line character seen")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

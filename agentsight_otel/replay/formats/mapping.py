@@ -28,6 +28,9 @@ _NEEDED = ("conversation_id", "role", "content", "created_at")
 """Fields without which a conversation would be empty, or its times made up."""
 
 
+_ABSENT = object()
+
+
 class MappingError(ValueError):
     """The file that ``--map`` names is no valid mapping, or not one for the file to read."""
 
@@ -88,33 +91,23 @@ class Mapping:
             MappingError: It is the column of the ids, roles, texts or times, without which nothing is right.
         """
         objects = [row for row in rows if isinstance(row, dict)]
-        absent = [name for name in self.columns if objects and not any(self._has(row, name) for row in objects)]
+        absent = [
+            name
+            for name, column in self.columns.items()
+            if objects and all(_found(row, column) is _ABSENT for row in objects)
+        ]
         for name in absent:
             if name in _NEEDED:
                 known = ", ".join(map(str, objects[0]))
                 raise MappingError(f"{name}: {self.columns[name]}: no row has this column; expected one of {known}")
         return "; ".join(f"{name}: no row has a column {self.columns[name]}" for name in absent)
 
-    def _has(self, row: dict[str, Any], name: str) -> bool:
-        column = self.columns[name]
-        if column in row:
-            return True
-        *path, last = column.split(".")
-        inner: Any = row
-        for step in path:
-            inner = inner.get(step) if isinstance(inner, dict) else None
-        return isinstance(inner, dict) and last in inner
-
     def _get(self, row: Any, name: str) -> Any:
         column = self.columns.get(name)
         if column is None:
             return None
-        if isinstance(row, dict) and column in row:
-            row = row[column]
-        else:
-            for step in column.split("."):
-                row = row.get(step) if isinstance(row, dict) else None
-        return None if fields.blank(row) else row
+        value = _found(row, column)
+        return None if value is _ABSENT or fields.blank(value) else value
 
     def _key(self, row: Any) -> str:
         conversation_id = self._get(row, "conversation_id")
@@ -201,3 +194,12 @@ class Mapping:
             raise ValueError(f"{self.columns['feedback']}: {shown(rating)}: expected positive, neutral or negative")
         comment = self._get(row, "feedback_comment")
         yield Feedback(sentiment, str(comment) if comment not in (None, "") else None)
+
+
+def _found(row: Any, column: str) -> Any:
+    """What a row has in a column, which may reach into objects; ``_ABSENT`` where the row has no such column."""
+    if isinstance(row, dict) and column in row:
+        return row[column]
+    for step in column.split("."):
+        row = row.get(step, _ABSENT) if isinstance(row, dict) else _ABSENT
+    return row
